@@ -1,0 +1,147 @@
+"""The whole lab: up, down and how it is."""
+
+import contextlib
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lab import addons, cgroups, kubernetes, network, node, preflight, programs, relay, rootfs, store
+from lab.home import CACHE, HOME, KUBECONFIG, OWNER, STATE, locked
+from lab.steps import LabError, console, step
+from lab.topology import MAX_NODES, Node, nodes
+
+_RECORD = STATE / "lab.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the lab on disk was made from, and how far `up` came."""
+
+    nodes: int
+    images: str
+    complete: bool
+
+    def write(self) -> None:
+        """Keep it."""
+        STATE.mkdir(parents=True, exist_ok=True)
+        _RECORD.write_text(json.dumps(self.__dict__))
+
+
+def record() -> Record | None:
+    """What is on disk, if anything."""
+    return Record(**json.loads(_RECORD.read_text())) if _RECORD.exists() else None
+
+
+def members() -> list[Node]:
+    """The nodes of the lab on disk."""
+    known = record()
+    if known is None:
+        raise LabError("there is no lab here", "start one with `lab up`")
+    return nodes(known.nodes)
+
+
+def up(count: int | None) -> None:
+    """Bring the lab up, or the rest of it where an earlier run was interrupted; do nothing where it runs."""
+    known = record()
+    wanted = count or (known.nodes if known else 3)
+    if not 1 <= wanted <= MAX_NODES:
+        raise LabError(f"--nodes must be 1 to {MAX_NODES}, got {wanted}", "give a number in that range")
+    preflight.check(wanted)
+    with locked():
+        OWNER.write_text(f"{HOME}\n")
+        if known and known.nodes != wanted:
+            raise LabError(
+                f"the lab has {known.nodes} nodes, not {wanted}",
+                "`lab down` first: it cannot change its size",
+            )
+        started = time.monotonic()
+        if known and known.complete and _whole(nodes(wanted)):
+            console.print(f"the lab is up: {wanted} nodes, kubeconfig {KUBECONFIG}")
+            return
+        build()
+        _refuse_other_images(known)
+        _assemble(wanted)
+        console.print(
+            f"the lab is up after {time.monotonic() - started:.0f} s: {wanted} nodes, kubeconfig {KUBECONFIG}"
+        )
+
+
+def build() -> None:
+    """Everything that is cached: programs, trees, images."""
+    for name in programs.FOR_A_CLUSTER:
+        programs.build(programs.tool(name))
+    programs.forget_modules()
+    for tree in (rootfs.NODE, rootfs.POSTGRESQL):
+        rootfs.build(tree)
+    rootfs.unpack(rootfs.NODE)
+    store.build()
+
+
+def _refuse_other_images(known: Record | None) -> None:
+    if known and known.images != store.folder().name:
+        raise LabError("the lab on disk was made from other programs or images", "`lab down` removes it; then `lab up`")
+
+
+def _assemble(count: int) -> None:
+    everyone = nodes(count)
+    started = datetime.now(UTC)
+    Record(count, store.folder().name, complete=False).write()
+    with step(f"start {count} nodes") as say:
+        network.create(everyone)
+        node.collect_programs()
+        for each in everyone:
+            say(each.name)
+            node.start(each, everyone)
+    kubernetes.create(everyone)
+    relay.start()
+    with step("wait for every node"):
+        kubernetes.require_ready(everyone, heard_since=started)
+    addons.install()
+    Record(count, store.folder().name, complete=True).write()
+
+
+def _whole(everyone: list[Node]) -> bool:
+    """Whether nothing is missing from a lab that was complete before."""
+    if not relay.running() or any(cgroups.init(each.name) is None for each in everyone):
+        return False
+    return kubernetes.answers() and kubernetes.ready_nodes() >= {each.name for each in everyone}
+
+
+def down(everything: bool) -> None:
+    """Remove processes, namespaces, mounts, control groups and the cluster's files; with `everything` the cache too."""
+    with locked():
+        with step("stop the lab"):
+            cgroups.end()
+            network.remove()
+            with contextlib.suppress(FileNotFoundError):
+                OWNER.unlink()
+        with step("remove its files"):
+            shutil.rmtree(STATE, ignore_errors=True)
+            if everything:
+                shutil.rmtree(CACHE, ignore_errors=True)
+    if everything:
+        shutil.rmtree(HOME, ignore_errors=True)
+
+
+def member(name: str) -> Node:
+    """A node by its name."""
+    for each in members():
+        if each.name == name:
+            return each
+    raise LabError(f"there is no node {name!r}", f"take one of {', '.join(each.name for each in members())}")
+
+
+def stop_node(name: str) -> None:
+    """Kill a node as a power cut would."""
+    with locked():
+        node.stop(member(name))
+
+
+def start_node(name: str) -> None:
+    """Start a killed node over its disk and wait until it is Ready again."""
+    with locked(), step(f"start {name}"):
+        started = datetime.now(UTC)
+        node.start(member(name), members())
+        kubernetes.require_ready([member(name)], heard_since=started)

@@ -1,0 +1,3 @@
+module pgha.local/pause
+
+go 1.26.0
