@@ -89,6 +89,7 @@ def _assemble(count: int) -> None:
     started = datetime.now(UTC)
     Record(count, store.folder().name, complete=False).write()
     with step(f"start {count} nodes") as say:
+        kubernetes.forget_unfinished(everyone)
         network.create(everyone)
         node.collect_programs()
         for each in everyone:

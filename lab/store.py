@@ -13,6 +13,15 @@ from lab import images, programs
 from lab.home import CACHE, LOGS
 from lab.steps import LabError, run, step, wait_until
 
+_CONFIG = """\
+version = 3
+root = "{root}"
+state = "{state}/state"
+disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"]
+grpc = {{ address = "{socket}" }}
+ttrpc = {{ address = "{socket}.ttrpc" }}
+"""
+
 
 def folder() -> Path:
     """Where the store for the present inputs is, or will be."""
@@ -41,11 +50,7 @@ def _import(catalogue: list[images.Image], root: Path, run_folder: Path) -> None
     containerd = programs.tool("containerd").folder
     socket = run_folder / "containerd.sock"
     config = run_folder / "config.toml"
-    config.write_text(
-        f'version = 3\nroot = "{root}"\nstate = "{run_folder}/state"\n'
-        'disabled_plugins = ["io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.grpc.v1.cri"]\n'
-        f'[grpc]\naddress = "{socket}"\n[ttrpc]\naddress = "{socket}.ttrpc"\n'
-    )
+    config.write_text(_CONFIG.format(root=root, state=run_folder, socket=socket))
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / "images.log").open("w") as log:
         # In a mount namespace of its own: what it mounts while unpacking cannot outlive it.

@@ -1,0 +1,48 @@
+"""Runs last: what `make down` leaves behind. A lab that ran before the tests is left running, and this says so."""
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Database, run
+
+from lab.home import CACHE, HOME, OWNER
+
+pytestmark = pytest.mark.lab
+
+
+def _traces() -> dict[str, list[str]]:
+    """Everything on this machine that could be the lab's."""
+    return {
+        "namespaces": sorted(path.name for path in Path("/run/netns").glob("lab-*")),
+        "mounts": [
+            line for line in Path("/proc/mounts").read_text().splitlines() if str(HOME) in line or "lab-" in line
+        ],
+        "control groups": [str(path) for path in Path("/sys/fs/cgroup").glob("**/lab")],
+        "processes": [words for words in _command_lines() if str(HOME) in words or "lab.relay" in words],
+        "files": sorted(str(path.relative_to(HOME)) for path in HOME.iterdir() if path != CACHE)
+        + [str(OWNER)] * OWNER.exists(),
+    }
+
+
+def _command_lines() -> list[str]:
+    lines = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                lines.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+    return lines
+
+
+def test_down_leaves_nothing_but_the_cache(database: Database) -> None:
+    if database.first_up is None:
+        pytest.skip("NOT RUN: the lab ran before these tests, so they leave it running")
+    before = _traces()
+    assert all(before.values()), f"a running lab must show in every row, or this test could not fail: {before}"
+    down = run("make", "--no-print-directory", "down")
+    assert down.code == 0, down.out
+    assert _traces() == {name: [] for name in before}
+    assert (ROOT / ".lab/cache").is_dir() or HOME != ROOT / ".lab"
+    assert run("make", "--no-print-directory", "down").code == 0, "a second `make down` must be harmless"
