@@ -30,12 +30,16 @@ class Finished:
     seconds: float
 
 
-def run(*words: str, env: dict[str, str] | None = None) -> Finished:
-    """Run a command as a person would, from the repository's folder and without a KUBECONFIG."""
-    clean = {name: value for name, value in os.environ.items() if name not in {"KUBECONFIG", "VIRTUAL_ENV"}}
+def clean_environment() -> dict[str, str]:
+    """A newcomer's: no KUBECONFIG, no virtual environment."""
+    return {name: value for name, value in os.environ.items() if name not in {"KUBECONFIG", "VIRTUAL_ENV"}}
+
+
+def run(*words: str) -> Finished:
+    """Run a command as a person would, from the repository's folder."""
     started = time.monotonic()
     done = subprocess.run(
-        words, cwd=ROOT, env=clean | (env or {}), text=True, check=False, timeout=3000,
+        words, cwd=ROOT, env=clean_environment(), text=True, check=False, timeout=3000,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     return Finished(done.returncode, done.stdout, time.monotonic() - started)

@@ -1,0 +1,156 @@
+"""Where passwords come from, and that none is in the file."""
+
+import re
+from collections.abc import Iterator
+
+from pgha.config.model import Cluster, Section
+from pgha.config.rules.registry import Finding, Findings, finding, rule
+from pgha.config.text import holds_userinfo, is_secret, join
+
+_HIDDEN = "a value that is not shown"
+_AWS = "credentials.awsSecretsManager"
+_DURATION = re.compile(r"(?:[0-9]{1,6}(?:ms|s|m|h|d))+\Z")
+
+
+@rule(
+    "PGHA-E801",
+    must="be described under awsSecretsManager",
+    remedy="add credentials.awsSecretsManager with userKeys",
+    source="postgresql-cluster-service: Using AWS Secrets Manager",
+    reads=["credentials"],
+)
+def store_described(cluster: Cluster) -> Findings:
+    """External Secrets must know which store to ask and under which names."""
+    if cluster.credentials.source == "aws-secrets-manager" and cluster.credentials.aws_secrets_manager is None:
+        yield finding("credentials.source", cluster.credentials.source)
+
+
+@rule(
+    "PGHA-W802",
+    must="stand only beside the source that uses it",
+    remedy="delete it, or change credentials.source",
+    source="pgha",
+    reads=["credentials"],
+)
+def unused_source(cluster: Cluster) -> Findings:
+    """The key does nothing with this source."""
+    credentials = cluster.credentials
+    if credentials.source == "generated" and credentials.aws_secrets_manager is not None:
+        yield finding(_AWS, "it with source generated")
+    if credentials.source == "aws-secrets-manager" and credentials.revision != 1:
+        yield finding("credentials.revision", f"{credentials.revision} with source aws-secrets-manager")
+
+
+@rule(
+    "PGHA-E803",
+    must="name every user with a password, and only users",
+    remedy="write USER: KEY for each user",
+    source="postgresql-cluster-service: App user credentials; data-model: password_secret",
+    reads=["credentials", "users"],
+)
+def user_keys(cluster: Cluster) -> Findings:
+    """A user without an entry would wait for a Secret that nobody makes."""
+    aws = cluster.credentials.aws_secrets_manager
+    if aws is None or cluster.credentials.source != "aws-secrets-manager":
+        return
+    names = [user.name for user in cluster.users]
+    wanted = [user.name for user in cluster.users if user.authentication == "password" and not user.password_secret]
+    for name in wanted:
+        if name not in aws.user_keys:
+            yield finding(f"{_AWS}.userKeys", f"none for {name}")
+    for name in aws.user_keys:
+        if name not in names:
+            yield finding(f"{_AWS}.userKeys.{name}", name)
+
+
+@rule(
+    "PGHA-E804",
+    must="come together with superuserAccess",
+    remedy="give both credentials.superuserAccess: true and superuserKey, or neither",
+    source="postgresql-cluster-service: Admin credentials; research cnpg-eso 8, item 8",
+    reads=["credentials"],
+)
+def superuser_key(cluster: Cluster) -> Findings:
+    """The operator ignores the superuser's Secret unless access is on, and generates a password unless there is one."""
+    aws, access = cluster.credentials.aws_secrets_manager, cluster.credentials.superuser_access
+    if aws is None or cluster.credentials.source != "aws-secrets-manager":
+        return
+    if access and aws.superuser_key is None:
+        yield finding(f"{_AWS}.superuserKey", None)
+    if aws.superuser_key is not None and not access:
+        yield finding(f"{_AWS}.superuserKey", f"{aws.superuser_key} alone")
+
+
+@rule(
+    "PGHA-E805",
+    must="not carry a password",
+    remedy="keep credentials in a Secret or in the environment",
+    source="plan: Security Hardening, credentials never in Git; reliability: bad input 56",
+    reads=["backend", "gitops", "network", "placement", "monitoring", "backup", "postgresql", "pooler"],
+)
+def literal_credentials(cluster: Cluster) -> Findings:
+    """A cluster file is committed, and what is in it is in Git for ever.
+
+    OpenTofu's backends read their credentials from the environment, Argo CD its
+    repository's from a Secret.
+    """
+    for key in cluster.backend.config:
+        if is_secret(key):
+            yield Finding(path=f"backend.config.{key}", got=_HIDDEN)
+    for path, text in _texts(cluster, ""):
+        if holds_userinfo(text) or "-----BEGIN" in text:
+            yield Finding(path=path, got=_HIDDEN)
+
+
+@rule(
+    "PGHA-E806",
+    must="be a duration",
+    remedy="write one such as 30s, 1m or 1h",
+    source="Prometheus operator: Duration; External Secrets: refreshInterval",
+    reads=["monitoring", "credentials"],
+)
+def durations(cluster: Cluster) -> Findings:
+    """The operators refuse the object."""
+    texts = {"monitoring.interval": cluster.monitoring.interval}
+    if aws := cluster.credentials.aws_secrets_manager:
+        texts[f"{_AWS}.refreshInterval"] = aws.refresh_interval
+    for path, text in texts.items():
+        if not _DURATION.match(text):
+            yield finding(path, text)
+
+
+@rule(
+    "PGHA-E807",
+    must="be below the critical threshold",
+    remedy="lower the warning, or raise the critical threshold",
+    source="data-model: Alerts Configured",
+    reads=["monitoring"],
+)
+def alert_order(cluster: Cluster) -> Findings:
+    """A warning that comes with or after the alarm warns of nothing."""
+    alerts = cluster.monitoring.alerts
+    for key, warning, critical in (
+        (
+            "replicationLagWarningSeconds",
+            alerts.replication_lag_warning_seconds,
+            alerts.replication_lag_critical_seconds,
+        ),
+        ("storageWarningPercent", alerts.storage_warning_percent, alerts.storage_critical_percent),
+    ):
+        if warning >= critical:
+            yield finding(f"monitoring.alerts.{key}", f"{warning} with {critical}")
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in the file, with its path."""
+    if isinstance(value, Section):
+        for name, field in type(value).model_fields.items():
+            yield from _texts(getattr(value, name), join(path, field.alias or name))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, join(path, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, join(path, index))
+    elif isinstance(value, str):
+        yield path, value
