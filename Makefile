@@ -39,8 +39,9 @@ test: check ## All tests: unit, synth, and end to end on the lab
 synth: $(READY) ## Write terraform/ and kubernetes/ anew from clusters/
 	$(BIN)/pgha synth
 
-bench: $(READY) ## Measure what the README promises about time and memory
-	$(BIN)/python benchmarks/measure.py
+bench: $(READY) ## Measure what starting, validating and running cost on this machine
+	$(BIN)/python benchmarks/validate.py
+	$(BIN)/python benchmarks/lab.py
 
 clean: down ## Remove the cache and the Python environment too
 	$(BIN)/lab down --all

@@ -56,7 +56,7 @@ def start() -> None:
     )
     if process.poll() is not None:
         raise LabError(
-            f"the relay could not listen on {api[0]}:{api[1]} or a port {POSTGRESQL_PORT} of 127.168.10.100 to .109",
+            f"the relay could not listen on {api[0]}:{api[1]} or a port {POSTGRESQL_PORT} of 127.168.10.100 to .110",
             f"end what listens there (`ss -ltnp`); details are in {LOGS / 'relay.log'}",
         )
 

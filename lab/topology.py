@@ -7,7 +7,7 @@ LAN = IPv4Network("192.168.10.0/24")
 LAN_HOST = IPv4Address("192.168.10.1")
 """The machine on the LAN from which people connect; it is the bridge's own namespace."""
 
-LOAD_BALANCERS = [IPv4Address("192.168.10.100") + i for i in range(10)]
+LOAD_BALANCERS = [IPv4Address("192.168.10.100") + i for i in range(11)]
 """Addresses that the relay offers on loopback, for whatever LoadBalancer Services take them."""
 
 PODS = IPv4Network("10.244.0.0/16")

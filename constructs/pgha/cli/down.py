@@ -1,0 +1,89 @@
+"""`pgha down`: delete a cluster and its data, when its name is given twice."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pgha.cli.options import ClusterArgument, Format, Kubeconfig, Output
+from pgha.cli.project import Source, find
+from pgha.config import UserError
+from pgha.engines import plan
+
+if TYPE_CHECKING:
+    from pgha.delivery.kubernetes import Api
+
+
+def run(
+    cluster: ClusterArgument,
+    destroy: Annotated[
+        str | None,
+        typer.Option("--destroy", metavar="NAME", help="The cluster's name: yes, delete its data."),
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds until everything must be gone.", min=1)] = 300,
+    output: Output = Format.TEXT,
+) -> None:
+    """Delete a cluster, its data, Secrets, addresses and namespace, and wait until they are gone.
+
+    Operators, backups outside the cluster, retained volumes and the cluster file stay. The lab keeps running:
+    lab down.
+
+    Example: pgha down lab --destroy lab
+    """
+    from pgha.delivery.kubernetes import Api
+    from pgha.delivery.progress import Progress
+    from pgha.delivery.removal import remove, volumes
+    from pgha.delivery.target import choose
+
+    source = find(cluster)
+    _confirm(source.cluster.name, destroy)
+    progress = Progress()
+    target = choose(kubeconfig, start=False)
+    api = Api.connect(target.kubeconfig)
+    with progress.phase(f"check {api.server}"):
+        kept = [volume["metadata"]["name"] for volume in volumes(api, source.cluster, policy="Retain")]
+    with progress.phase(f"delete cluster {source.cluster.name}"):
+        removed = _by_tofu(api, source, target.kubeconfig, progress.say)
+        removed += remove(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
+    left = [f"PersistentVolume {name} (its storage class retains it)" for name in kept]
+    if output is Format.JSON:
+        facts = {
+            "cluster": source.cluster.name,
+            "removed": removed,
+            "left": left,
+            "seconds": round(progress.total, 1),
+        }
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    typer.echo("\n".join([f"deleted {name}" for name in removed] or ["nothing to delete: the cluster is not there"]))
+    typer.echo("\n".join(f"left {name}" for name in [*left, "the operators, and the cluster file"]))
+    typer.echo(f"done in {progress.total:.1f} s", err=True)
+
+
+def _confirm(name: str, given: str | None) -> None:
+    """The name must be given: as an option, or typed where somebody sits at the terminal."""
+    if given is None and sys.stdin.isatty():
+        given = typer.prompt(f"This deletes cluster {name} and its data. Type its name to go on", err=True)
+    if given is None:
+        raise UserError(f"down deletes cluster {name} and its data", f"say so by name: --destroy {name}")
+    if given != name:
+        raise UserError(f"the cluster's name is {name}, not {given}", "nothing was deleted; name the right one")
+
+
+def _by_tofu(api: "Api", source: Source, kubeconfig: Path | None, say: Callable[[str], None]) -> list[str]:
+    """Let OpenTofu destroy what it holds in its state, so that the state does not name what is gone."""
+    from pgha.cli.output import TERRAFORM
+    from pgha.delivery.preflight import namespace_of
+    from pgha.delivery.tofu import prepare
+
+    folder = source.root / TERRAFORM / "stacks" / source.cluster.name
+    namespace_of(api, source.cluster)
+    tofu, _ = prepare(folder, kubeconfig) if (folder / "cdk.tf.json").is_file() else (None, "")
+    if tofu is None or not tofu.has_state():
+        return []
+    tofu.destroy(say)
+    return [f"everything in the state of stack {source.cluster.name}"]

@@ -1,0 +1,57 @@
+"""Everything that can be checked before the first write, so that a refusal leaves nothing changed."""
+
+from pgha.config.model import Cluster
+from pgha.config.problems import UserError
+from pgha.delivery.kubernetes import Api
+from pgha.engines import Plan
+from pgha.resources.metadata import MANAGED_BY, Object
+
+_INSTANCE = "app.kubernetes.io/instance"
+_MANAGER = "app.kubernetes.io/managed-by"
+
+
+def check(api: Api, cluster: Cluster, planned: Plan) -> None:
+    """Ask the server, then its definitions, then whose the namespace is, then what it thinks of every object.
+
+    Raises:
+        UserError: The first thing that is in the way.
+    """
+    _ = api.version
+    for needed in planned.requirements:
+        if not api.knows(needed.api_version, needed.kind):
+            raise UserError(
+                f"{api.server} knows no {needed.kind} ({needed.api_version})",
+                f"install {needed.brought_by}",
+            )
+    live = namespace_of(api, cluster)
+    for obj in planned.stack:
+        # Inside a namespace that does not exist yet nothing can be tried.
+        if live is not None or obj["metadata"].get("namespace") != cluster.namespace:
+            api.apply(obj, dry_run=True)
+
+
+def namespace_of(api: Api, cluster: Cluster) -> Object | None:
+    """The cluster's live Namespace, which must be ours: `down` deletes it with all that is in it.
+
+    Raises:
+        UserError: It belongs to another cluster, or to nobody we know.
+    """
+    live = api.read("v1", "Namespace", None, cluster.namespace)
+    if live is None:
+        return None
+    if live["status"].get("phase") == "Terminating":
+        raise UserError(f"namespace {cluster.namespace} is being deleted", "wait until it is gone, then run it again")
+    labels = live["metadata"].get("labels") or {}
+    if labels.get(_MANAGER) != MANAGED_BY:
+        raise UserError(
+            f"namespace {cluster.namespace} exists and was not made by pgha",
+            f"choose another one, or hand it over: kubectl label namespace {cluster.namespace} "
+            f"{_MANAGER}={MANAGED_BY} {_INSTANCE}={cluster.name}",
+        )
+    if labels.get(_INSTANCE) != cluster.name:
+        owner = labels.get(_INSTANCE)
+        raise UserError(
+            f"namespace {cluster.namespace} belongs to cluster {owner}, not to {cluster.name}",
+            "choose another namespace",
+        )
+    return live

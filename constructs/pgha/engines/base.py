@@ -1,0 +1,98 @@
+"""What an engine is: a strategy that turns a cluster file into plain objects.
+
+Pure; nothing here reads or writes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from pgha.config.model import Cluster
+from pgha.config.problems import UserError
+from pgha.resources.credentials import GeneratedSecret
+from pgha.resources.metadata import Object
+
+Reader = Callable[[str, str, str | None, str], Object | None]
+"""Reads one live object: (apiVersion, kind, namespace, name) → the object, or None where there is none."""
+
+
+class NotBuiltError(UserError):
+    """A cluster file asks for something valid that this version of an engine cannot do yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """An address that clients use."""
+
+    role: Literal["read-write", "read-only", "any"]
+    vantage: Literal["cluster", "lan"]
+    host: str
+    port: int
+    pooled: bool = False
+    service: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """How far a cluster is. `ready` ends the waiting; `failed` ends it too, with the reason in `summary`."""
+
+    ready: bool
+    summary: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """A custom resource that must be known before anything is applied, and who brings it."""
+
+    api_version: str
+    kind: str
+    brought_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What whoever applies an object must know about it beyond its text."""
+
+    defaulted: tuple[str, ...] = ()
+    """Field paths that an operator completes after the apply; a difference there is no drift."""
+    until: Mapping[str, str] = field(default_factory=dict)
+    """Status fields and the values that say the object has done its work; empty: nothing to wait for."""
+    holds_data: bool = False
+    """Deleting it deletes data."""
+
+
+class Engine(Protocol):
+    """One way of running PostgreSQL on Kubernetes."""
+
+    name: str
+
+    def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
+        """Secrets with generated passwords; empty where they come from elsewhere."""
+
+    def objects(self, cluster: Cluster) -> Sequence[Object]:
+        """Every other object, in the order in which they are applied, the Namespace first.
+
+        No empty lists inside.
+
+        Raises:
+            NotBuiltError: The file asks for something that this engine cannot do yet.
+        """
+
+    def traits(self, obj: Object) -> Traits:
+        """How one of `objects` is applied, waited for and guarded."""
+
+    def endpoints(self, cluster: Cluster) -> Sequence[Endpoint]:
+        """Addresses by vantage and role, the one to prefer first."""
+
+    def requirements(self, cluster: Cluster) -> Sequence[Requirement]:
+        """Custom resources that `objects` uses."""
+
+    def readiness(self, cluster: Cluster, read: Reader) -> Readiness:
+        """Judge the running cluster from its live objects."""
+
+    def pods(self, cluster: Cluster) -> Mapping[str, str]:
+        """Labels of the pods that run PostgreSQL: where to look when it does not become ready."""
+
+    def client_image(self, cluster: Cluster) -> str:
+        """An image with psql, for proving a connection from inside a pod."""

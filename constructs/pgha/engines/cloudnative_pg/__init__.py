@@ -1,0 +1,124 @@
+"""The engine cloudnative-pg: the operator's own resources, as plain objects.
+
+Facts about the operator are from its source at v1.30 (API `postgresql.cnpg.io/v1`); the values are the seed
+postgresql-cluster-service's wherever it has one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pgha.config.model import Cluster
+from pgha.engines.base import Endpoint, Reader, Readiness, Requirement, Traits
+from pgha.engines.cloudnative_pg import pooler, readiness, services
+from pgha.engines.cloudnative_pg.cluster import (
+    API_VERSION,
+    cluster_object,
+    databases,
+    image,
+    refuse_what_is_missing,
+)
+from pgha.resources.address_pool import address_pool
+from pgha.resources.credentials import GeneratedSecret, basic_auth, secret_name
+from pgha.resources.metadata import Object
+from pgha.resources.monitoring import pod_monitor
+from pgha.resources.namespace import namespace
+from pgha.resources.network_policy import allow, clients, ingress_policy
+
+_OPERATOR = "the CloudNativePG operator (stack platform)"
+_METALLB = "MetalLB (stack platform)"
+_PROMETHEUS = "the Prometheus operator; or set monitoring.enabled: false"
+_RELOAD = {"cnpg.io/reload": "true"}  # a rotated password is taken up without a restart
+
+
+class CloudNativePG:
+    """PostgreSQL run by the CloudNativePG operator."""
+
+    name = "cloudnative-pg"
+
+    def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
+        """One basic-auth Secret per user, and the superuser's where the file opens it to the network."""
+        made = [
+            basic_auth(cluster, user.name, secret_name(cluster, user), extra_labels=_RELOAD) for user in cluster.users
+        ]
+        if cluster.credentials.superuser_access:
+            made.append(basic_auth(cluster, "postgres", f"{cluster.name}-superuser", extra_labels=_RELOAD))
+        return made
+
+    def objects(self, cluster: Cluster) -> Sequence[Object]:
+        """Namespace, address pool, policies, Cluster, Databases, Poolers, monitors: in this order."""
+        refuse_what_is_missing(cluster)
+        pods = self.pods(cluster)
+        objects = [namespace(cluster), *address_pool(cluster)]
+        if cluster.network.network_policy:
+            objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
+        objects += [cluster_object(cluster), *databases(cluster), *pooler.poolers(cluster)]
+        if cluster.monitoring.enabled:
+            objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
+        return objects
+
+    def traits(self, obj: Object) -> Traits:
+        """What the operator writes into an object, and when it is done with it."""
+        match obj["kind"]:
+            case "Cluster":
+                # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go).
+                return Traits(
+                    defaulted=("spec.postgresql.parameters",),
+                    until={"status.phase": readiness.HEALTHY},
+                    holds_data=True,
+                )
+            case "Database":
+                return Traits(until={"status.applied": "true"}, holds_data=True)
+            case "Namespace":
+                return Traits(holds_data=True)
+            case _:
+                return Traits()
+
+    def endpoints(self, cluster: Cluster) -> Sequence[Endpoint]:
+        """Inside: the operator's own Services and the poolers'; outside: the LoadBalancer addresses."""
+        return services.endpoints(cluster, [obj["metadata"]["name"] for obj in pooler.poolers(cluster)])
+
+    def requirements(self, cluster: Cluster) -> Sequence[Requirement]:
+        """The operator always; MetalLB and the Prometheus operator where the file uses them."""
+        kinds = [
+            "Cluster",
+            *(["Database"] if databases(cluster) else []),
+            *(["Pooler"] if cluster.pooler else []),
+        ]
+        needed = [Requirement(api_version=API_VERSION, kind=kind, brought_by=_OPERATOR) for kind in kinds]
+        needed += [
+            Requirement(api_version=obj["apiVersion"], kind=obj["kind"], brought_by=_METALLB)
+            for obj in address_pool(cluster)
+        ]
+        if cluster.monitoring.enabled:
+            needed.append(
+                Requirement(api_version="monitoring.coreos.com/v1", kind="PodMonitor", brought_by=_PROMETHEUS)
+            )
+        return needed
+
+    def readiness(self, cluster: Cluster, read: Reader) -> Readiness:
+        """All instances, roles and databases are there, and every LoadBalancer Service has its address."""
+        return readiness.judge(cluster, read)
+
+    def pods(self, cluster: Cluster) -> Mapping[str, str]:
+        """The instances, without poolers and jobs."""
+        return {"cnpg.io/cluster": cluster.name, "cnpg.io/podRole": "instance"}
+
+    def client_image(self, cluster: Cluster) -> str:
+        """The server's own image: it is on every node already."""
+        return image(cluster)
+
+
+def _ingress(cluster: Cluster) -> list[Object]:
+    """5432 for clients; that and 8000 (status) for our own namespace and the operator; 9187 for metrics.
+
+    The kubelet's probes come from the node and are always let through. With externalTrafficPolicy Cluster a
+    LAN client arrives with a node's address, so the nodes must lie in `network.networks` (for pg_hba too).
+    """
+    own: Object = {"podSelector": {}}
+    operator: Object = {
+        "namespaceSelector": {},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "cloudnative-pg"}},
+    }
+    rules = [allow(clients(cluster), 5432), allow([own, operator], 5432, 8000)]
+    if cluster.monitoring.enabled:
+        rules.append(allow([{"namespaceSelector": {}}], 9187))
+    return rules

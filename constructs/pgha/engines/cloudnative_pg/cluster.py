@@ -1,0 +1,218 @@
+"""The Cluster resource and its Databases."""
+
+from pgha.config.model import Cluster, Database, User
+from pgha.engines.base import NotBuiltError
+from pgha.engines.cloudnative_pg.services import managed_services
+from pgha.resources.credentials import secret_name
+from pgha.resources.grants import close_to_public, grants, guests, quote
+from pgha.resources.metadata import Object, dns_label, metadata
+
+API_VERSION = "postgresql.cnpg.io/v1"
+
+_IMAGES = {"14": "14.24", "15": "15.19", "16": "16.15", "17": "17.11", "18": "18.6"}
+"""Newest minor of each major in CloudNativePG's image catalogs of 2026-08-17."""
+
+_SMART_SHUTDOWN_SECONDS = 5
+"""How long clients may finish before they are cut: idle ones never do, and with the operator's 180 a restart
+of the primary hung for 160 s (measured, two poolers connected).
+"""
+
+_SWITCHOVER_SECONDS = 60
+"""How long an old primary may take to stop cleanly in a switchover; the operator's default is an hour of no
+writes.
+"""
+
+
+def refuse_what_is_missing(cluster: Cluster) -> None:
+    """Say what this engine cannot do yet rather than leave it out in silence.
+
+    Raises:
+        NotBuiltError: The first such thing in the file.
+    """
+    missing = {
+        "backup": cluster.backup is not None,
+        "credentials.source: aws-secrets-manager": cluster.credentials.source != "generated",
+        "postgresql.audit": cluster.postgresql.audit,
+        "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
+        "a user of any database but the first who does not own it": any(
+            guests(cluster, database) for database in cluster.databases[1:]
+        ),
+    }
+    for what, asked in missing.items():
+        if asked:
+            raise NotBuiltError(f"{what} is not built yet for engine cloudnative-pg", "leave it out until it is")
+
+
+def image(cluster: Cluster) -> str:
+    """The file's image, or the operator project's for this major, by minor and Debian release.
+
+    Raises:
+        NotBuiltError: No image is known for this major.
+    """
+    if cluster.postgresql.image:
+        return cluster.postgresql.image
+    major = cluster.postgresql.version
+    if major not in _IMAGES:
+        raise NotBuiltError(f"no image is known for PostgreSQL {major}", "name one under postgresql.image")
+    return f"ghcr.io/cloudnative-pg/postgresql:{_IMAGES[major]}-standard-trixie"
+
+
+def cluster_object(cluster: Cluster) -> Object:
+    """The Cluster. It owns its volumes: deleting it deletes the data, unless the storage class retains it."""
+    spec: Object = {
+        "instances": cluster.instances,
+        "imageName": image(cluster),
+        "primaryUpdateMethod": "switchover",
+        "switchoverDelay": _SWITCHOVER_SECONDS,
+        "smartShutdownTimeout": _SMART_SHUTDOWN_SECONDS,
+        "enablePDB": True,
+        "enableSuperuserAccess": cluster.credentials.superuser_access,
+        "bootstrap": {"initdb": _initdb(cluster)},
+        "managed": _managed(cluster),
+        "postgresql": _postgresql(cluster),
+        "storage": {"size": cluster.storage.size, "storageClass": cluster.storage.storage_class},
+        "resources": _resources(cluster),
+        "affinity": _affinity(cluster),
+    }
+    if cluster.credentials.superuser_access:
+        spec["superuserSecret"] = {"name": f"{cluster.name}-superuser"}
+    if cluster.storage.wal_size:
+        spec["walStorage"] = {"size": cluster.storage.wal_size, "storageClass": cluster.storage.storage_class}
+    balancer = cluster.network.load_balancer
+    if balancer is not None and balancer.hostname:
+        spec["certificates"] = {"serverAltDNSNames": [balancer.hostname]}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Cluster",
+        "metadata": metadata(cluster, cluster.name),
+        "spec": spec,
+    }
+
+
+def databases(cluster: Cluster) -> list[Object]:
+    """A Database resource for every database after the first, which initdb makes.
+
+    Deleting one keeps its data.
+    """
+    return [
+        {
+            "apiVersion": API_VERSION,
+            "kind": "Database",
+            "metadata": metadata(cluster, f"{cluster.name}-{dns_label(database.name)}"),
+            "spec": {
+                "cluster": {"name": cluster.name},
+                "name": database.name,
+                "owner": database.owner,
+                "encoding": database.encoding,
+                "localeCollate": database.collation,
+                "localeCType": database.collation,
+                "template": "template0",  # the only one that may differ in locale from the rest
+                "databaseReclaimPolicy": "retain",
+            },
+        }
+        for database in cluster.databases[1:]
+    ]
+
+
+def parameter(value: str | int | float | bool) -> str:
+    """A postgresql.conf value in the only type that the resource takes."""
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def pg_hba(cluster: Cluster) -> list[str]:
+    """The listed networks by password, then nobody.
+
+    Without the last line the operator's own `host all all all` would let everybody in.
+
+    The operator's rules for local access, replication and poolers come before these and need no network of
+    ours.
+    """
+    line = "hostssl" if cluster.network.tls == "required" else "host"
+    admitted = [f"{line} all all {network} {cluster.network.authentication}" for network in cluster.network.networks]
+    return [*admitted, "host all all all reject"]
+
+
+def _initdb(cluster: Cluster) -> Object:
+    first = cluster.databases[0]
+    initdb: Object = {
+        "database": first.name,
+        "owner": first.owner,
+        "secret": {"name": secret_name(cluster, _user(cluster, first.owner))},
+        "dataChecksums": True,
+        "encoding": first.encoding,
+        "localeCollate": first.collation,
+        "localeCType": first.collation,
+        "postInitApplicationSQL": _first_statements(cluster, first),
+    }
+    return initdb
+
+
+def _first_statements(cluster: Cluster, first: Database) -> list[str]:
+    """Run once, when the first database is new.
+
+    Roles are made here without a login, which `managed.roles` then gives them: the operator makes them only
+    after these statements have run.
+    """
+    statements = close_to_public(first)
+    for user in guests(cluster, first):
+        statements += [f"CREATE ROLE {quote(user.name)} NOLOGIN", *grants(first, user)]
+    return statements
+
+
+def _managed(cluster: Cluster) -> Object:
+    managed: Object = {"roles": [_role(cluster, user) for user in cluster.users]}
+    additional = managed_services(cluster)
+    if additional:
+        managed["services"] = {"additional": additional}
+    return managed
+
+
+def _role(cluster: Cluster, user: User) -> Object:
+    return {
+        "name": user.name,
+        "ensure": "present",
+        "login": True,
+        "inherit": True,
+        "superuser": user.superuser,
+        "connectionLimit": user.connection_limit,
+        "passwordSecret": {"name": secret_name(cluster, user)},
+    }
+
+
+def _postgresql(cluster: Cluster) -> Object:
+    postgresql: Object = {"pg_hba": pg_hba(cluster)}
+    if cluster.postgresql.parameters:
+        postgresql["parameters"] = {name: parameter(value) for name, value in cluster.postgresql.parameters.items()}
+    if cluster.replication.mode == "sync":
+        required = cluster.replication.durability == "required"
+        postgresql["synchronous"] = {
+            "method": "any",
+            "number": cluster.replication.synchronous_standbys,
+            "dataDurability": cluster.replication.durability,
+            # Promote only a standby that must have every acknowledged write; means nothing where writes may
+            # fall back.
+            "failoverQuorum": required,
+        }
+    return postgresql
+
+
+def _resources(cluster: Cluster) -> Object:
+    lists = {"requests": cluster.resources.requests, "limits": cluster.resources.limits}
+    found = {name: amounts.model_dump(exclude_none=True) for name, amounts in lists.items()}
+    return {name: amounts for name, amounts in found.items() if amounts}
+
+
+def _affinity(cluster: Cluster) -> Object:
+    affinity: Object = {
+        "enablePodAntiAffinity": True,
+        "podAntiAffinityType": cluster.placement.anti_affinity,
+        "topologyKey": cluster.placement.topology_key,
+    }
+    if cluster.placement.node_selector:
+        affinity["nodeSelector"] = dict(cluster.placement.node_selector)
+    return affinity
+
+
+def _user(cluster: Cluster, name: str) -> User:
+    """The user of that name; that every owner is one is a rule of the cluster file."""
+    return next(user for user in cluster.users if user.name == name)

@@ -1,0 +1,66 @@
+"""How far a live cluster is, judged from what the operator and MetalLB report."""
+
+from typing import Any
+
+from pgha.config.model import Cluster
+from pgha.engines.base import Reader, Readiness
+from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
+from pgha.engines.cloudnative_pg.services import lan_services
+from pgha.resources.metadata import Object
+
+HEALTHY = "Cluster in healthy state"
+
+_HOPELESS = {
+    "Invalid cluster definition",
+    "Cluster is unrecoverable and needs manual intervention",
+    "Cluster cannot proceed to reconciliation due to an unknown plugin being required",
+    "Cluster has incomplete or invalid image catalog",
+}
+"""Phases that waiting does not end (api/v1/cluster_types.go)."""
+
+
+def judge(cluster: Cluster, read: Reader) -> Readiness:
+    """Ready when all instances, roles, databases and addresses are; else the first that is not."""
+    live = read(API_VERSION, "Cluster", cluster.namespace, cluster.name)
+    if live is None:
+        return Readiness(ready=False, summary="the Cluster does not exist")
+    status: dict[str, Any] = live.get("status") or {}
+    phase = str(status.get("phase") or "the operator has not seen the Cluster yet")
+    if phase in _HOPELESS:
+        return Readiness(ready=False, failed=True, summary=f"{phase}: {status.get('phaseReason') or 'no reason given'}")
+    instances = f"{status.get('readyInstances', 0)} of {cluster.instances} instances ready"
+    if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
+        return Readiness(ready=False, summary=f"{phase}, {instances}")
+    waiting = _roles(live) or _databases(cluster, read) or _addresses(cluster, read)
+    if waiting:
+        return Readiness(ready=False, summary=waiting)
+    return Readiness(ready=True, summary=f"{instances}, primary {status.get('currentPrimary')}")
+
+
+def _roles(live: Object) -> str | None:
+    report = live["status"].get("managedRolesStatus") or {}
+    done = set(report.get("byStatus", {}).get("reconciled", []))
+    for role in live["spec"].get("managed", {}).get("roles", []):
+        name = role["name"]
+        if name not in done:
+            reasons = report.get("cannotReconcile", {}).get(name)
+            return f"role {name}: {'; '.join(reasons) if reasons else 'not made yet'}"
+    return None
+
+
+def _databases(cluster: Cluster, read: Reader) -> str | None:
+    for wanted in databases(cluster):
+        live = read(API_VERSION, "Database", cluster.namespace, wanted["metadata"]["name"])
+        status = (live or {}).get("status") or {}
+        if not status.get("applied"):
+            return f"database {wanted['spec']['name']}: {status.get('message') or 'not made yet'}"
+    return None
+
+
+def _addresses(cluster: Cluster, read: Reader) -> str | None:
+    for name, address, _ in lan_services(cluster):
+        live = read("v1", "Service", cluster.namespace, name)
+        ingress = ((live or {}).get("status") or {}).get("loadBalancer", {}).get("ingress") or []
+        if address not in [entry.get("ip") for entry in ingress]:
+            return f"Service {name} has no address {address} yet"
+    return None

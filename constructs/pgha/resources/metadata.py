@@ -1,0 +1,49 @@
+"""Names and labels that every object carries, and how an object is addressed."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pgha.config.model import Cluster
+
+Object = dict[str, Any]
+"""A Kubernetes object as it stands in YAML."""
+
+MANAGED_BY = "pgha"
+"""Value of `app.kubernetes.io/managed-by`: with the instance label, the proof that an object is ours to
+change or delete.
+"""
+
+REVISION = "pgha/credentials-revision"
+"""Annotation on a generated Secret: the `credentials.revision` for which its passwords were made."""
+
+
+def labels(cluster: Cluster) -> dict[str, str]:
+    """The recommended labels of Kubernetes' own documentation; `instance` is the cluster's name."""
+    return {
+        "app.kubernetes.io/name": "postgresql",
+        "app.kubernetes.io/instance": cluster.name,
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+    }
+
+
+def metadata(
+    cluster: Cluster, name: str, *, namespace: str | None = None, annotations: Mapping[str, str] | None = None
+) -> Object:
+    """The metadata of an object in the cluster's namespace, or in another one."""
+    meta: Object = {"name": name, "namespace": namespace or cluster.namespace, "labels": labels(cluster)}
+    if annotations:
+        meta["annotations"] = dict(annotations)
+    return meta
+
+
+def dns_label(identifier: str) -> str:
+    """A PostgreSQL identifier as part of a Kubernetes name: `app_user` → `app-user`."""
+    return re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-") or "x"
+
+
+def describe(obj: Object) -> str:
+    """`Kind namespace/name`, for messages."""
+    meta = obj["metadata"]
+    where = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{obj['kind']} {where}{meta['name']}"

@@ -1,0 +1,137 @@
+"""The stack of one cluster: its Namespace, its Secrets, and every object that the stack owns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdktf import TerraformElement, TerraformOutput, TerraformResourceLifecycle, TerraformStack
+from cdktf_cdktf_provider_kubernetes.manifest import (
+    Manifest,
+    ManifestFieldManager,
+    ManifestTimeouts,
+    ManifestWait,
+)
+from cdktf_cdktf_provider_kubernetes.namespace_v1 import NamespaceV1, NamespaceV1Metadata
+from cdktf_cdktf_provider_kubernetes.secret_v1 import SecretV1, SecretV1Metadata
+from constructs import Construct
+
+from pgha.config.model import Cluster
+from pgha.engines import engine_of, plan
+from pgha.engines.base import Traits
+from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
+from pgha.resources.metadata import Object
+from pgha.stacks.parts import address, ephemeral, pin, prepare, require_random
+
+_ALWAYS_DEFAULTED = (
+    "metadata.annotations",
+    "metadata.labels",
+)  # the provider's own default, which ours replaces
+_READY_TIMEOUT = "20m"
+
+
+class ClusterStack(TerraformStack):
+    """Everything that `tofu apply` owns of one cluster.
+
+    Its id is the cluster's name, and so is its state's.
+    """
+
+    def __init__(self, scope: Construct, cluster: Cluster) -> None:
+        super().__init__(scope, cluster.name)
+        prepare(self, cluster.backend)
+        planned, engine = plan(cluster), engine_of(cluster)
+        first, *rest = planned.stack
+        last: TerraformElement = self._namespace(first)
+        secrets = [self._secret(secret, last) for secret in planned.secrets]
+        if planned.secrets:
+            require_random(self)
+        before: list[TerraformElement] = [last, *secrets]
+        for obj in rest:
+            manifest = self._manifest(obj, engine.traits(obj), before)
+            # What holds data waits for all before it, and what comes after it (a Database) waits for it.
+            if engine.traits(obj).until:
+                before = [*before, manifest]
+        self._outputs(cluster, planned.secrets)
+
+    def _namespace(self, obj: Object) -> NamespaceV1:
+        meta = NamespaceV1Metadata(name=obj["metadata"]["name"], labels=obj["metadata"]["labels"])
+        lifecycle = TerraformResourceLifecycle(prevent_destroy=True)
+        namespace = NamespaceV1(self, "namespace", metadata=meta, lifecycle=lifecycle)
+        pin(namespace, "namespace")
+        return namespace
+
+    def _secret(self, secret: GeneratedSecret, namespace: TerraformElement) -> SecretV1:
+        name = address("secret", secret.name)
+        passwords: dict[str, str] = {}
+        for key in secret.passwords:
+            source = name if secret.passwords == ("password",) else address(name, key)
+            ephemeral(self, "random_password", source, {"length": PASSWORD_LENGTH, "special": False})
+            passwords[key] = f"${{ephemeral.random_password.{source}.result}}"
+        resource = SecretV1(
+            self,
+            name,
+            metadata=SecretV1Metadata(
+                name=secret.name,
+                namespace=secret.namespace,
+                labels=secret.labels,
+                annotations=secret.annotations,
+            ),
+            type=secret.type,
+            data_wo=secret.data | passwords,
+            data_wo_revision=secret.revision,
+            depends_on=[namespace],
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=True),
+        )
+        pin(resource, name)
+        return resource
+
+    def _manifest(self, obj: Object, traits: Traits, depends_on: list[TerraformElement]) -> Manifest:
+        name = address(obj["kind"], obj["metadata"]["name"])
+        manifest = Manifest(
+            self,
+            name,
+            manifest=_escaped(obj),
+            field_manager=ManifestFieldManager(name="pgha"),
+            depends_on=depends_on,
+            computed_fields=[*_ALWAYS_DEFAULTED, *traits.defaulted] if traits.defaulted else None,
+            wait=ManifestWait(fields=_exactly(traits.until)) if traits.until else None,
+            timeouts=ManifestTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT) if traits.until else None,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if traits.holds_data else None,
+        )
+        pin(manifest, name)
+        return manifest
+
+    def _outputs(self, cluster: Cluster, secrets: list[GeneratedSecret]) -> None:
+        endpoints = [
+            {
+                "role": end.role,
+                "vantage": end.vantage,
+                "host": end.host,
+                "port": end.port,
+                "pooled": end.pooled,
+            }
+            for end in engine_of(cluster).endpoints(cluster)
+        ]
+        TerraformOutput(self, "endpoints", value=endpoints, description="Where clients connect")
+        TerraformOutput(
+            self,
+            "secrets",
+            value=[secret.name for secret in secrets],
+            description="Secrets with username and password",
+        )
+
+
+def _exactly(until: Mapping[str, str]) -> dict[str, str]:
+    """The provider reads a bare value as a regular expression that may match a part."""
+    return {path: f"^{value}$" for path, value in until.items()}
+
+
+def _escaped(value: Any) -> Any:  # noqa: ANN401  # whatever YAML can hold
+    """Plain text for OpenTofu, which would take `${` and `%{` in a string for a template."""
+    match value:
+        case str():
+            return value.replace("${", "$${").replace("%{", "%%{")
+        case Mapping():
+            return {key: _escaped(inner) for key, inner in value.items()}
+        case list():
+            return [_escaped(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,32 @@
+"""Cluster files for tests: the committed ones, and small ones that differ from a base in the keys a test names."""
+
+from pathlib import Path
+from typing import Any
+
+from pgha.config import load
+from pgha.config.model import Cluster
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lab() -> Cluster:
+    """clusters/lab.yaml."""
+    return load(ROOT / "clusters" / "lab.yaml")
+
+
+def sample(**changes: Any) -> Cluster:
+    """A small cloudnative-pg cluster `db` in namespace `db-ns`, with top-level keys replaced (snake_case)."""
+    base: dict[str, Any] = {
+        "name": "db",
+        "namespace": "db-ns",
+        "delivery": "tofu",
+        "monitoring": {"enabled": False},
+        "network": {"networks": ["10.0.0.0/8"]},
+    }
+    return Cluster.model_validate(base | changes)
+
+
+def balancer(**changes: Any) -> dict[str, Any]:
+    """`network` with a load balancer on 192.168.10.100."""
+    pool = {"addresses": ["192.168.10.100-192.168.10.110"]}
+    return {"networks": ["10.0.0.0/8"], "loadBalancer": {"address": "192.168.10.100", "pool": pool} | changes}

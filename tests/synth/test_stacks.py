@@ -1,0 +1,155 @@
+"""The synthesized stacks: addresses that are API, Secrets without secrets, guards on what holds data."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pgha.config.model import Cluster
+from pgha.stacks import ClusterStack, PlatformStack, synthesize
+from tests.support import balancer, lab, sample
+
+cdktf = importlib.import_module("cdktf")  # after pgha.stacks, which chooses its Node
+
+
+def stack(cluster: Cluster) -> dict[str, Any]:
+    """The cluster's stack as OpenTofu reads it."""
+    found: dict[str, Any] = json.loads(cdktf.Testing.synth(ClusterStack(cdktf.Testing.app(), cluster)))
+    return found
+
+
+def platform() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(cdktf.Testing.synth(PlatformStack(cdktf.Testing.app())))
+    return found
+
+
+def addresses(found: dict[str, Any]) -> list[str]:
+    return sorted(f"{kind}.{name}" for kind, resources in found["resource"].items() for name in resources)
+
+
+@pytest.fixture(scope="module")
+def of_lab() -> dict[str, Any]:
+    return stack(lab())
+
+
+def test_addresses_are_api(of_lab: dict[str, Any]) -> None:
+    """A change here moves state: it needs a `moved` block and a line in the changelog."""
+    assert addresses(of_lab) == [
+        "kubernetes_manifest.cluster_lab",
+        "kubernetes_manifest.ip_address_pool_lab",
+        "kubernetes_manifest.l2_advertisement_lab",
+        "kubernetes_manifest.network_policy_lab",
+        "kubernetes_namespace_v1.namespace",
+        "kubernetes_secret_v1.secret_lab_app",
+    ]
+    assert list(of_lab["output"]) == ["endpoints", "secrets"]
+
+
+def test_addresses_of_the_platform_are_api() -> None:
+    assert addresses(platform()) == [
+        "helm_release.cloudnative_pg",
+        "helm_release.metallb",
+        "kubernetes_namespace_v1.namespace_cnpg_system",
+        "kubernetes_namespace_v1.namespace_metallb_system",
+    ]
+
+
+def test_passwords_are_ephemeral_and_written_only(of_lab: dict[str, Any]) -> None:
+    assert of_lab["ephemeral"] == {"random_password": {"secret_lab_app": {"length": 24, "special": False}}}
+    secret = of_lab["resource"]["kubernetes_secret_v1"]["secret_lab_app"]
+    assert secret["data_wo"] == {
+        "username": "app",
+        "password": "${ephemeral.random_password.secret_lab_app.result}",
+    }
+    assert secret["data_wo_revision"] == 1
+    assert "data" not in secret
+
+
+def test_a_raised_revision_rotates() -> None:
+    secret = stack(sample(credentials={"revision": 2}))["resource"]["kubernetes_secret_v1"]["secret_db_app"]
+    assert secret["data_wo_revision"] == 2
+    assert secret["metadata"]["annotations"] == {"pgha/credentials-revision": "2"}
+
+
+def test_the_cluster_is_waited_for_and_guarded(of_lab: dict[str, Any]) -> None:
+    cluster = of_lab["resource"]["kubernetes_manifest"]["cluster_lab"]
+    assert cluster["wait"] == {"fields": {"status.phase": "^Cluster in healthy state$"}}
+    assert cluster["lifecycle"] == {"prevent_destroy": True}
+    assert cluster["computed_fields"] == [
+        "metadata.annotations",
+        "metadata.labels",
+        "spec.postgresql.parameters",
+    ]
+    assert cluster["depends_on"] == [
+        "kubernetes_namespace_v1.namespace",
+        "kubernetes_secret_v1.secret_lab_app",
+    ]
+
+
+def test_a_database_waits_for_its_cluster() -> None:
+    cluster = sample(databases=[{"name": "app", "owner": "app"}, {"name": "two", "owner": "app"}])
+    database = stack(cluster)["resource"]["kubernetes_manifest"]["database_db_two"]
+    assert "kubernetes_manifest.cluster_db" in database["depends_on"]
+    assert database["wait"] == {"fields": {"status.applied": "^true$"}}
+
+
+def test_namespace_and_secret_cannot_be_destroyed_by_mistake(of_lab: dict[str, Any]) -> None:
+    guarded = [of_lab["resource"]["kubernetes_namespace_v1"], of_lab["resource"]["kubernetes_secret_v1"]]
+    assert all(one["lifecycle"] == {"prevent_destroy": True} for kind in guarded for one in kind.values())
+
+
+def test_versions_are_exact(of_lab: dict[str, Any]) -> None:
+    assert of_lab["terraform"]["required_version"] == ">= 1.11.0"
+    assert of_lab["terraform"]["required_providers"] == {
+        "kubernetes": {"source": "kubernetes", "version": "2.38.0"},
+        "random": {"source": "hashicorp/random", "version": "3.9.0"},
+    }
+    releases = platform()["resource"]["helm_release"].values()
+    assert {one["chart"]: one["version"] for one in releases} == {"cloudnative-pg": "0.29.0", "metallb": "0.16.1"}
+
+
+@pytest.mark.parametrize(
+    ("backend", "found"),
+    [
+        ({"type": "local"}, {"local": {"path": "db.tfstate"}}),
+        ({"type": "local", "config": {"path": "../db.tfstate"}}, {"local": {"path": "../db.tfstate"}}),
+        (
+            {"type": "kubernetes", "config": {"secret_suffix": "db", "namespace": "tofu"}},
+            {"kubernetes": {"secret_suffix": "db", "namespace": "tofu"}},
+        ),
+        ({"type": "s3", "config": {"bucket": "b", "key": "db"}}, {"s3": {"bucket": "b", "key": "db"}}),
+    ],
+    ids=["default", "local", "kubernetes", "s3"],
+)
+def test_backend_is_the_files(backend: dict[str, Any], found: dict[str, Any]) -> None:
+    assert stack(sample(backend=backend))["terraform"]["backend"] == found
+
+
+def test_text_that_looks_like_a_template_stays_text() -> None:
+    cluster = sample(postgresql={"parameters": {"log_line_prefix": "%{x} ${y}"}})
+    manifest = stack(cluster)["resource"]["kubernetes_manifest"]["cluster_db"]["manifest"]
+    assert manifest["spec"]["postgresql"]["parameters"] == {"log_line_prefix": "%%{x} $${y}"}
+
+
+def test_with_argocd_the_stack_holds_no_cluster() -> None:
+    found = stack(sample(delivery="argocd", network=balancer()))
+    assert addresses(found) == [
+        "kubernetes_manifest.app_project_db",
+        "kubernetes_manifest.application_db",
+        "kubernetes_manifest.ip_address_pool_db",
+        "kubernetes_manifest.l2_advertisement_db",
+        "kubernetes_namespace_v1.namespace",
+        "kubernetes_secret_v1.secret_db_app",
+    ]
+
+
+def test_the_same_file_gives_the_same_bytes_without_this_machines_paths(tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        synthesize([lab()], tmp_path / name)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        texts.append({path.relative_to(tmp_path / name): path.read_text() for path in files})
+    assert texts[0] == texts[1]
+    assert not [path for path, text in texts[0].items() if str(tmp_path) in text or str(Path.cwd()) in text]

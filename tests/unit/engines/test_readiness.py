@@ -1,0 +1,60 @@
+"""When a running cluster counts as ready."""
+
+from typing import Any
+
+import pytest
+
+from pgha.engines import engine_of
+from pgha.engines.base import Reader, Readiness
+from tests.support import balancer, sample
+
+CLUSTER = sample(network=balancer())
+HEALTHY: dict[str, Any] = {
+    "phase": "Cluster in healthy state",
+    "readyInstances": 3,
+    "currentPrimary": "db-1",
+    "managedRolesStatus": {"byStatus": {"reconciled": ["app"]}},
+}
+ADDRESS = {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.10.100"}]}}}
+
+
+def judge(status: dict[str, Any] | None, service: dict[str, Any] | None = ADDRESS) -> Readiness:
+    roles = {"managed": {"roles": [{"name": "app"}]}}
+    live = {"Cluster": None if status is None else {"spec": roles, "status": status}, "Service": service}
+    read: Reader = lambda _version, kind, _namespace, _name: live[kind]  # noqa: E731
+    return engine_of(CLUSTER).readiness(CLUSTER, read)
+
+
+def test_ready_names_the_primary() -> None:
+    assert judge(HEALTHY) == Readiness(ready=True, summary="3 of 3 instances ready, primary db-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "service", "summary"),
+    [
+        (None, ADDRESS, "the Cluster does not exist"),
+        ({}, ADDRESS, "the operator has not seen the Cluster yet, 0 of 3 instances ready"),
+        (HEALTHY | {"readyInstances": 2}, ADDRESS, "Cluster in healthy state, 2 of 3 instances ready"),
+        ({"phase": "Failing over", "readyInstances": 3}, ADDRESS, "Failing over, 3 of 3 instances ready"),
+        (HEALTHY | {"managedRolesStatus": {}}, ADDRESS, "role app: not made yet"),
+        (
+            HEALTHY | {"managedRolesStatus": {"cannotReconcile": {"app": ["secret not found"]}}},
+            ADDRESS,
+            "role app: secret not found",
+        ),
+        (HEALTHY, None, "Service db-external has no address 192.168.10.100 yet"),
+        (
+            HEALTHY,
+            {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.10.105"}]}}},
+            "Service db-external has no address 192.168.10.100 yet",
+        ),
+    ],
+    ids=["absent", "new", "an instance short", "failing over", "role", "role refused", "no address", "another address"],
+)
+def test_not_ready_says_why(status: dict[str, Any] | None, service: dict[str, Any] | None, summary: str) -> None:
+    assert judge(status, service) == Readiness(ready=False, summary=summary)
+
+
+def test_an_invalid_definition_ends_the_waiting() -> None:
+    found = judge({"phase": "Invalid cluster definition", "phaseReason": "spec.instances: too few"})
+    assert found == Readiness(ready=False, failed=True, summary="Invalid cluster definition: spec.instances: too few")
