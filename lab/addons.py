@@ -25,6 +25,8 @@ def install() -> None:
     """Apply everything server-side and wait until it runs."""
     with step("install local-path storage, MetalLB and CloudNativePG") as say:
         configure_dns()
+        # Both CoreDNS pods started on the first node, before there was another, and with kubeadm's Corefile.
+        kubectl("rollout", "restart", "--namespace=kube-system", "deployment/coredns")
         for manifest in _MANIFESTS:
             say(manifest)
             text = programs.program(*manifest.split("/")).read_text()
