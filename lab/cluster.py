@@ -112,6 +112,9 @@ def _whole(everyone: list[Node]) -> bool:
 
 def down(everything: bool) -> None:
     """Remove processes, namespaces, mounts, control groups and the cluster's files; with `everything` the cache too."""
+    foreign = preflight.foreign_namespaces()
+    if foreign:
+        raise LabError("what runs here is not this lab", foreign)
     with locked():
         with step("stop the lab"):
             cgroups.end()

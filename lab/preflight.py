@@ -8,6 +8,7 @@ from pathlib import Path
 from lab import network
 from lab.home import CACHE, HOME, OWNER
 from lab.steps import LabError
+from lab.topology import LAN
 
 _PROGRAMS = {
     "apt-get": "apt",
@@ -46,7 +47,7 @@ def _machine_problems(nodes: int) -> list[str]:
     if missing:
         problems.append(f"programs are missing: apt-get install {' '.join(sorted(missing))}")
     problems += _room(nodes)
-    problems += _others()
+    problems += filter(None, [foreign_namespaces()])
     return problems
 
 
@@ -77,11 +78,12 @@ def available_memory() -> int:
     return 0
 
 
-def _others() -> list[str]:
-    """Another checkout's lab holds the names and, inside its namespaces, the addresses that ours would take."""
+def foreign_namespaces() -> str | None:
+    """Why the names, and inside the namespaces the addresses, that this lab would take are somebody else's."""
+    names = network.existing()
     owner = OWNER.read_text().strip() if OWNER.exists() else ""
-    if owner and owner != str(HOME) and network.existing():
-        return [
-            f"the lab of {owner} is running and holds 192.168.10.0/24 inside its namespaces: LAB_HOME={owner} lab down"
-        ]
-    return []
+    if not names or owner == str(HOME):
+        return None
+    if owner:
+        return f"the lab of {owner} is running and holds {LAN} inside its namespaces: LAB_HOME={owner} lab down"
+    return f"network namespaces {', '.join(names)} exist and no lab made them: see what uses them, then ip netns delete"

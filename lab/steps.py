@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-console = Console(highlight=False, stderr=True)
+console = Console(highlight=False, stderr=True, soft_wrap=True)
 
 
 class LabError(Exception):

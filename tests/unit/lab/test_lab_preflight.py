@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import preflight
+from lab import cluster, preflight
 from lab.steps import LabError
 
 
@@ -49,6 +49,16 @@ def test_refuses_while_the_lab_of_another_folder_holds_the_addresses(
     monkeypatch.setattr(preflight, "OWNER", owner)
     monkeypatch.setattr(preflight.network, "existing", lambda: ["lab-lan"])
     assert "LAB_HOME=/elsewhere/.lab lab down" in refusal()
+
+
+def test_takes_namespaces_that_nobody_claims_for_somebody_elses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(preflight, "OWNER", tmp_path / "none")
+    monkeypatch.setattr(preflight.network, "existing", lambda: ["lab-lan", "lab-n1"])
+    assert "lab-lan, lab-n1 exist and no lab made them" in refusal()
+    with pytest.raises(LabError, match="what runs here is not this lab"):
+        cluster.down(everything=True)
 
 
 def test_reports_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
