@@ -23,7 +23,7 @@ def test_three_instances_run_on_three_nodes(whole: Database) -> None:
     assert sorted(nodes) == ["n1", "n2", "n3"]
 
 
-def test_up_again_changes_nothing(whole: Database) -> None:
+def test_up_again_changes_nothing(whole: Database, figures: list[str]) -> None:
     def versions() -> dict[str, str]:
         kinds = "secrets,services,networkpolicies,clusters.postgresql.cnpg.io,persistentvolumeclaims,pods"
         return {
@@ -36,6 +36,7 @@ def test_up_again_changes_nothing(whole: Database) -> None:
     before, password = versions(), whole.password()
     again = run("make", "--no-print-directory", "up")
     assert again.code == 0, again.out
+    figures.append(f"make up again: {again.seconds:.1f} s")
     assert "nothing changed" in again.out
     assert versions() == before
     assert whole.password() == password
@@ -78,7 +79,7 @@ def test_exactly_one_instance_takes_writes(whole: Database) -> None:
     assert sorted(answers.values()) == ["f", "t", "t"]
 
 
-def test_lan_address_serves_writes_after_the_primary_was_killed(whole: Database) -> None:
+def test_lan_address_serves_writes_after_the_primary_was_killed(whole: Database, figures: list[str]) -> None:
     with whole.from_lan() as connection:
         connection.execute(
             "create table if not exists survives (id bigint generated always as identity, at timestamptz)"
@@ -95,7 +96,7 @@ def test_lan_address_serves_writes_after_the_primary_was_killed(whole: Database)
 
     eventually(written, within=60)
     outage = time.monotonic() - killed
-    print(f"writes served again after {outage:.1f} s; primary {before} -> {whole.status()['currentPrimary']}")
+    figures.append(f"primary's pod killed, the LAN address takes writes again: {outage:.1f} s")
     with whole.from_lan() as connection:
         assert (connection.execute("select count(*) from survives").fetchone() or (0,))[0] >= 2
 
