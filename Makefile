@@ -57,11 +57,11 @@ $(READY): Pipfile Pipfile.lock pyproject.toml $(DEBIAN)
 # Debian packages that the lab and the virtual environment need; installed only where something is missing.
 $(DEBIAN): Makefile
 	@mkdir -p $(@D)
-	@for program in mmdebstrap nsenter unshare; do command -v $$program > /dev/null || missing=yes; done; \
+	@for program in ip mmdebstrap nsenter unshare; do command -v $$program > /dev/null || missing=yes; done; \
 	$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || missing=yes; \
 	if [ -n "$$missing" ]; then \
-		echo "installing Debian packages: mmdebstrap python3-venv util-linux"; \
-		{ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends mmdebstrap python3-venv util-linux; } \
+		echo "installing Debian packages: iproute2 mmdebstrap python3-venv util-linux"; \
+		{ apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends iproute2 mmdebstrap python3-venv util-linux; } \
 			> .cache/debian.log 2>&1 || { tail .cache/debian.log; echo "run as root, or install them by hand"; exit 1; }; \
 	fi
 	@touch $@

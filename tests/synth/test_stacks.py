@@ -88,6 +88,13 @@ def test_the_cluster_is_waited_for_and_guarded(of_lab: dict[str, Any]) -> None:
     ]
 
 
+def test_what_was_changed_by_hand_is_taken_back(of_lab: dict[str, Any]) -> None:
+    """Without force the API server refuses to change a field that somebody else has set since."""
+    manifests = of_lab["resource"]["kubernetes_manifest"]
+    ours = {"name": "pgha", "force_conflicts": True}
+    assert {name: one["field_manager"] for name, one in manifests.items()} == dict.fromkeys(manifests, ours)
+
+
 def test_a_database_waits_for_its_cluster() -> None:
     cluster = sample(databases=[{"name": "app", "owner": "app"}, {"name": "two", "owner": "app"}])
     database = stack(cluster)["resource"]["kubernetes_manifest"]["database_db_two"]

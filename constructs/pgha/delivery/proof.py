@@ -92,15 +92,29 @@ def from_lan(api: Api, cluster: Cluster, end: Endpoint, *, prefix: Sequence[str]
 
 
 def from_pod(api: Api, cluster: Cluster, end: Endpoint, *, timeout: float, say: Callable[[str], None]) -> Proof:
-    """Run psql in a short-lived pod of the cluster's namespace; the pod is removed whatever happens."""
-    pod = _pod(cluster, end, login(cluster))
-    api.create(pod)
-    try:
-        phase, log = _finished(api, pod, timeout=timeout, say=say)
-    finally:
-        api.delete(pod)
+    """Run psql in short-lived pods of the cluster's namespace until one has connected, or until the deadline.
+
+    The first may come too early: a renewed password is in its Secret a moment before the server knows it. Every pod
+    is removed, whatever happens.
+    """
+    deadline, refusal = time.monotonic() + timeout, ""
+    while True:
+        pod = _pod(cluster, end, login(cluster))
+        api.create(pod)
+        try:
+            phase, log = _finished(api, pod, deadline=deadline, say=say)
+        finally:
+            api.delete(pod)
+        if phase != "Failed":
+            break
+        refusal = " ".join(log.split()) or "it wrote nothing"
+        if time.monotonic() >= deadline:
+            break
+        say(f"no connection yet: {refusal}")
+        time.sleep(_POLL_SECONDS)
     facts = _facts(log) if phase == "Succeeded" else {}
-    error = "" if facts else f"{phase.lower()}: {' '.join(log.split()) or 'it wrote nothing'}"
+    why = f"failed: {refusal}" if refusal else f"{phase.lower()}: {' '.join(log.split()) or 'it wrote nothing'}"
+    error = "" if facts else why
     return Proof(
         vantage="cluster",
         host=end.host,
@@ -192,9 +206,9 @@ def _pod(cluster: Cluster, end: Endpoint, way_in: Login) -> Object:
     }
 
 
-def _finished(api: Api, pod: Object, *, timeout: float, say: Callable[[str], None]) -> tuple[str, str]:
+def _finished(api: Api, pod: Object, *, deadline: float, say: Callable[[str], None]) -> tuple[str, str]:
     """The phase in which it ended, and its log."""
-    meta, deadline = pod["metadata"], time.monotonic() + timeout
+    meta, begun = pod["metadata"], time.monotonic()
     while True:
         live = api.read("v1", "Pod", meta["namespace"], meta["name"]) or {}
         status = live.get("status") or {}
@@ -204,7 +218,7 @@ def _finished(api: Api, pod: Object, *, timeout: float, say: Callable[[str], Non
         waiting = _waiting(status)
         say(f"pod {meta['name']}: {waiting or phase}")
         if time.monotonic() >= deadline:
-            return f"not finished after {timeout:.0f} s", waiting or _log(api, meta)
+            return f"not finished after {time.monotonic() - begun:.0f} s", waiting or _log(api, meta)
         time.sleep(_POLL_SECONDS)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from pgha.config.problems import UserError
 
 _INIT_SECONDS = 180
+_LOGGING = "TF_LOG"
+"""OpenTofu's debug log holds what the provider sends, and with it every new password: not from here."""
 _PROGRESS = (
     "Creating",
     "Creation complete",
@@ -30,7 +32,8 @@ class Tofu:
         self.folder = folder
         self._program = program
         self._kubeconfig = kubeconfig
-        self._env = os.environ | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+        quiet = {name: value for name, value in os.environ.items() if not name.startswith(_LOGGING)}
+        self._env = quiet | {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
         if kubeconfig is not None:
             self._env["KUBE_CONFIG_PATH"] = str(kubeconfig.resolve())
 
@@ -57,15 +60,21 @@ class Tofu:
         with tempfile.TemporaryDirectory(prefix="pgha-destroy-") as name:
             folder = Path(name)
             (folder / "cdk.tf.json").write_text(json.dumps(_unguarded(stack)))
+            if (lock := self.folder / ".terraform.lock.hcl").is_file():
+                shutil.copy(lock, folder)  # the same providers, byte for byte
             backend = stack["terraform"]["backend"]
             arguments = []
             if "local" in backend:
                 arguments = [f"-state={self.folder / backend['local']['path']}"]
-            copy = Tofu(self._program, folder, self._kubeconfig)
+            copy = self.elsewhere(folder)
             done = copy.run("init", "-no-color")
             if done.returncode != 0:
                 raise UserError(f"tofu init failed: {_complaint(done.stderr)}", "mend that and run it again")
             copy.stream(say, "destroy", "-auto-approve", "-no-color", *arguments)
+
+    def elsewhere(self, folder: Path) -> "Tofu":
+        """The same program and Kubernetes in another folder."""
+        return Tofu(self._program, folder, self._kubeconfig)
 
     def run(self, *arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
         """Run a subcommand to its end, silently."""
@@ -114,18 +123,37 @@ def find_program() -> str | None:
 
 
 def prepare(folder: Path, kubeconfig: Path | None) -> tuple[Tofu | None, str]:
-    """OpenTofu ready in a stack's folder, or None with the reason why not, in a few words."""
+    """OpenTofu ready in a stack's folder, or None with the reason why not, in a few words.
+
+    Raises:
+        UserError: The state cannot be reached. To apply in another way then would be to apply beside it.
+    """
     program = find_program()
     if program is None:
         return None, "there is no program tofu on PATH"
     tofu = Tofu(program, folder, kubeconfig)
     try:
         done = tofu.run("init", "-no-color", timeout=_INIT_SECONDS)
+        if done.returncode == 0:
+            return tofu, ""
+        providers = _without_backend(tofu)
     except subprocess.TimeoutExpired:
         return None, f"tofu init did not finish in {_INIT_SECONDS} s"
-    if done.returncode != 0:
-        return None, f"tofu init cannot install the providers: {_complaint(done.stderr)}"
-    return tofu, ""
+    if providers.returncode == 0:
+        raise UserError(
+            f"tofu init cannot use the backend of stack {folder.name}: {_complaint(done.stderr)}",
+            f"mend the backend; where it is a new one, take the state along: cd {folder} && tofu init -migrate-state",
+        )
+    return None, f"tofu init cannot install the providers: {_complaint(providers.stderr)}"
+
+
+def _without_backend(tofu: Tofu) -> subprocess.CompletedProcess[str]:
+    """The same initialization in a copy that keeps its state nowhere: whether the providers are to be had."""
+    stack = json.loads((tofu.folder / "cdk.tf.json").read_text())
+    stack["terraform"].pop("backend", None)
+    with tempfile.TemporaryDirectory(prefix="pgha-init-") as name:
+        (Path(name) / "cdk.tf.json").write_text(json.dumps(stack))
+        return tofu.elsewhere(Path(name)).run("init", "-no-color", timeout=_INIT_SECONDS)
 
 
 def _unguarded(stack: dict[str, Any]) -> dict[str, Any]:
@@ -143,5 +171,7 @@ def _complaint(text: str) -> str:
     for number, line in enumerate(lines):
         if line.startswith("Error: "):
             body = " ".join(part for part in lines[number + 1 : number + 8] if part)
-            return f"{line.removeprefix('Error: ')}: {body[:300]}" if body else line.removeprefix("Error: ")
+            return (
+                f"{line.removeprefix('Error: ')}: {body[:300].rstrip(' ,')}" if body else line.removeprefix("Error: ")
+            )
     return next((line for line in reversed(lines) if line), "it wrote nothing")

@@ -26,6 +26,8 @@ _ALWAYS_DEFAULTED = (
     "metadata.labels",
 )  # the provider's own default, which ours replaces
 _READY_TIMEOUT = "20m"
+_OURS = ManifestFieldManager(name="pgha", force_conflicts=True)
+"""The cluster file is the truth: a field that somebody set by hand is taken back, as the server-side way does too."""
 
 
 class ClusterStack(TerraformStack):
@@ -89,7 +91,7 @@ class ClusterStack(TerraformStack):
             self,
             name,
             manifest=_escaped(obj),
-            field_manager=ManifestFieldManager(name="pgha"),
+            field_manager=_OURS,
             depends_on=depends_on,
             computed_fields=[*_ALWAYS_DEFAULTED, *traits.defaulted] if traits.defaulted else None,
             wait=ManifestWait(fields=_exactly(traits.until)) if traits.until else None,
