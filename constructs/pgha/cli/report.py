@@ -9,15 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pgha.config.model import Cluster
-from pgha.delivery.target import Target, loopback
+from pgha.delivery.target import Target, relayed
 from pgha.engines import engine_of
 from pgha.resources.credentials import Login, logins
-
-_PORTS_RELAYED = {5432}
 
 
 def endpoint_facts(cluster: Cluster, target: Target | None) -> list[dict[str, Any]]:
     """Role, vantage, host, port, pooled, and in the lab the loopback address that leads to it (else null)."""
+    in_lab = target is not None and target.is_lab
     return [
         {
             "role": end.role,
@@ -25,7 +24,7 @@ def endpoint_facts(cluster: Cluster, target: Target | None) -> list[dict[str, An
             "host": end.host,
             "port": end.port,
             "pooled": end.pooled,
-            "loopback": loopback(end.host) if _is_relayed(target, end.vantage, end.port) else None,
+            "loopback": relayed(end.host, end.port) if in_lab and end.vantage == "lan" else None,
         }
         for end in engine_of(cluster).endpoints(cluster)
     ]
@@ -69,7 +68,3 @@ def psql_line(cluster: Cluster, way_in: Login, host: str) -> str:
 
 
 _FROM = {"cluster": "pods", "lan": "the LAN"}
-
-
-def _is_relayed(target: Target | None, vantage: str, port: int) -> bool:
-    return target is not None and target.is_lab and vantage == "lan" and port in _PORTS_RELAYED

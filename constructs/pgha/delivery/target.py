@@ -5,8 +5,10 @@ else the local lab, a program of its own that is started here but never imported
 taken by itself: what it points at today is too easily a cluster that nobody meant.
 """
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -49,9 +51,18 @@ def choose(kubeconfig: Path | None, *, start: bool) -> Target:
     return _lab_target(lab, path)
 
 
-def loopback(address: str) -> str:
-    """Where the lab relays a LAN address on this machine: 192.168.10.100 → 127.168.10.100."""
-    return "127." + address.partition(".")[2]
+def relayed(address: str, port: int) -> str | None:
+    """Where the lab relays a LAN address on this machine (192.168.10.100 → 127.168.10.100); None where it does not.
+
+    A port that can be bound is one that nobody listens on; asking so leaves no trace in the server's log.
+    """
+    loopback = "127." + address.partition(".")[2]
+    with socket.socket() as free:
+        try:
+            free.bind((loopback, port))
+        except OSError as error:
+            return loopback if error.errno == errno.EADDRINUSE else None
+    return None
 
 
 def _from_environment() -> Path | None:
