@@ -44,20 +44,20 @@ def test_up_again_changes_nothing(whole: Database, figures: list[str]) -> None:
 
 def test_what_the_lan_writes_a_pod_reads_also_after_every_pod_was_deleted(whole: Database) -> None:
     with whole.from_lan() as connection:
-        connection.execute("create table if not exists written (id int primary key, text text)")
-        connection.execute("truncate written")
-        connection.execute("insert into written select n, 'row ' || n from generate_series(1, 1000) n")
+        connection.execute("create table if not exists read_back (id int primary key, text text)")
+        connection.execute("truncate read_back")
+        connection.execute("insert into read_back select n, 'row ' || n from generate_series(1, 1000) n")
     primary = whole.status()["currentPrimary"]
-    assert whole.in_pod(primary, "select count(*) from written") == "1000"
+    assert whole.in_pod(primary, "select count(*) from read_back") == "1000"
 
     for pod in whole.pods():
         whole.kubectl("delete", "pod", f"--namespace={NAMESPACE}", pod, "--wait=true")
         whole.heal()
 
     for pod in whole.pods():
-        eventually(lambda pod=pod: whole.in_pod(pod, "select count(*) from written") == "1000", within=30)
+        eventually(lambda pod=pod: whole.in_pod(pod, "select count(*) from read_back") == "1000", within=30)
     with whole.from_lan() as connection:
-        assert connection.execute("select count(*), max(id) from written").fetchone() == (1000, 1000)
+        assert connection.execute("select count(*), max(id) from read_back").fetchone() == (1000, 1000)
 
 
 @pytest.mark.parametrize(
