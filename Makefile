@@ -9,7 +9,7 @@ PIPENV := .cache/pipenv/bin/pipenv
 READY := .venv/.ready
 DEBIAN := .cache/.debian
 
-.PHONY: help up down status check format test synth bench clean
+.PHONY: help up down status check format test fuzz synth bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: $(READY) ## Format the code and mend what the linter can
 
 test: check ## All tests: unit, synth, and end to end on the lab
 	$(BIN)/pytest
+
+fuzz: $(READY) ## Search for cluster files that break the loader, the rules or explain: 5,000 each, minutes
+	PGHA_EXAMPLES=5000 $(BIN)/pytest tests/unit/config/test_config_properties.py tests/unit/effects/test_effects_properties.py
 
 synth: $(READY) ## Write terraform/ and kubernetes/ anew from clusters/
 	$(BIN)/pgha synth

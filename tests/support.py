@@ -30,3 +30,19 @@ def balancer(**changes: Any) -> dict[str, Any]:
     """`network` with a load balancer on 192.168.10.100."""
     pool = {"addresses": ["192.168.10.100-192.168.10.110"]}
     return {"networks": ["10.0.0.0/8"], "loadBalancer": {"address": "192.168.10.100", "pool": pool} | changes}
+
+
+def postgres_ha() -> Cluster:
+    """clusters/postgres-ha.yaml."""
+    return load(ROOT / "clusters" / "postgres-ha.yaml")
+
+
+def anywhere(cluster: Cluster) -> Cluster:
+    """The same with a collation that every machine has."""
+    databases = [database.model_copy(update={"collation": "C.UTF-8"}) for database in cluster.databases]
+    return cluster.model_copy(update={"databases": databases})
+
+
+def trio(**changes: Any) -> Cluster:
+    """A small bitnami cluster `trio` of three in namespace `trio-ns`, with top-level keys replaced (snake_case)."""
+    return sample(**{"name": "trio", "namespace": "trio-ns", "engine": "bitnami"} | changes)

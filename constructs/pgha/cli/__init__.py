@@ -1,41 +1,51 @@
 """pgha: one file becomes a highly available PostgreSQL, and the proof that it is one.
 
-Each command is a module beside this one and imports what it needs only when it runs: `pgha validate` must not
-pay for CDKTF.
+Each command is a module beside this one and is imported only when it is asked for: `pgha validate` must pay neither for
+CDKTF nor for the other commands.
 """
 
 import sys
-from collections.abc import Callable
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 import typer
 
-from pgha.cli import down, endpoints, render, schema, synth, up, validate
 from pgha.config.problems import UserError
 
+_COMMANDS = ("validate", "explain", "schema", "synth", "render", "up", "down", "endpoints")
 _INTERRUPTED = 130
 
-app = typer.Typer(
-    name="pgha",
-    help="One file becomes a highly available PostgreSQL on Kubernetes, and the proof that it is one.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (validate, schema, synth, render, up, down, endpoints):
-    app.command(name=command.__name__.rpartition(".")[2])(command.run)
+
+def application(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line; of its commands only the one that `words` begin with, or all where they name none."""
+    app = typer.Typer(
+        name="pgha",
+        help="One file becomes a highly available PostgreSQL on Kubernetes, and the proof that it is one.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in [words[0]] if words and words[0] in _COMMANDS else _COMMANDS:
+        app.command(name=name)(import_module(f"pgha.cli.{name}").run)
+    return app
 
 
-@app.callback(invoke_without_command=True)
 def _root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
     if show_version:
+        from importlib.metadata import version  # reads every installed package's list of files
+
         typer.echo(f"pgha {version('pgha')}")
         raise typer.Exit
 
 
 def main() -> None:
     """Run the command line: exit 0 done, 1 a check failed, 2 the user must mend it, 130 interrupted."""
-    guarded(app)
+    guarded(_run)
+
+
+def _run() -> None:
+    application(sys.argv[1:])()
 
 
 def guarded(action: Callable[[], object]) -> None:

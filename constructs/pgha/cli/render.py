@@ -24,7 +24,7 @@ def run(
     """Print the Kubernetes objects of a cluster, in the order in which they are applied.
 
     Secrets are left out: their passwords are made during the apply, and a diff against an empty one would be
-    wrong. A comment names each.
+    wrong. So are the objects that a chart makes. A comment names each.
 
     Example: pgha render lab | kubectl diff -f -
     """
@@ -37,4 +37,7 @@ def run(
         return
     for secret in planned.secrets:
         typer.echo(f"# not shown: Secret {secret.namespace}/{secret.name} ({secret.type}), its password is generated")
+    if planned.release is not None:
+        chart = planned.release
+        typer.echo(f"# not shown: what chart {chart.chart} {chart.version} makes, installed as {chart.name}")
     typer.echo(to_yaml(objects), nl=False)

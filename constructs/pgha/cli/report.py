@@ -15,7 +15,7 @@ from pgha.resources.credentials import Login, logins
 
 
 def endpoint_facts(cluster: Cluster, target: Target | None) -> list[dict[str, Any]]:
-    """Role, vantage, host, port, pooled, and in the lab the loopback address that leads to it (else null)."""
+    """Role, vantage, host, port, pooled, sslmode, and in the lab the loopback address that leads to it (else null)."""
     in_lab = target is not None and target.is_lab
     return [
         {
@@ -24,6 +24,7 @@ def endpoint_facts(cluster: Cluster, target: Target | None) -> list[dict[str, An
             "host": end.host,
             "port": end.port,
             "pooled": end.pooled,
+            "sslmode": end.sslmode,
             "loopback": relayed(end.host, end.port) if in_lab and end.vantage == "lan" else None,
         }
         for end in engine_of(cluster).endpoints(cluster)
@@ -56,14 +57,14 @@ def show_endpoints(cluster: Cluster, target: Target | None) -> None:
         console.print(f"\nConnect (the password stays in Secret {cluster.namespace}/{way_in.secret}):")
         if target is not None and target.is_lab:
             console.print("  export KUBECONFIG=$(lab kubeconfig)", markup=False)
-        console.print(f"  {psql_line(cluster, way_in, host)}", markup=False)
+        console.print(f"  {psql_line(cluster, way_in, host, outside[0]['sslmode'])}", markup=False)
 
 
-def psql_line(cluster: Cluster, way_in: Login, host: str) -> str:
+def psql_line(cluster: Cluster, way_in: Login, host: str, sslmode: str) -> str:
     """A command to copy; the shell fetches the password, nobody reads it."""
     secret = f"kubectl -n {cluster.namespace} get secret {way_in.secret}"
     fetch = f"{secret} -o jsonpath='{{.data.password}}' | base64 -d"
-    where = f"host={host} dbname={way_in.database} user={way_in.user} sslmode=require"
+    where = f"host={host} dbname={way_in.database} user={way_in.user} sslmode={sslmode}"
     return f'PGPASSWORD=$({fetch}) psql "{where}"'
 
 

@@ -59,13 +59,17 @@ def _root() -> Path:
 
 
 def _paths(name: str, root: Path) -> list[Path]:
-    """A name under clusters/, a file, or every cluster file in a folder."""
+    """A name under clusters/, a file, or every cluster file in a folder; a name may be a folder's too, and wins."""
     given = Path(name)
-    if "/" not in name and not given.is_dir():
+    is_name = "/" not in name and any((root / FOLDER / f"{name}{suffix}").is_file() for suffix in SUFFIXES)
+    if is_name or not (given.is_dir() or given.is_file()):
         return [resolve(name, root)]
-    if given.is_dir():
-        return sorted(path for path in given.iterdir() if path.suffix in SUFFIXES)
-    return [given if given.is_file() else resolve(name, root)]
+    if given.is_file():
+        return [given]
+    found = sorted(path for path in given.iterdir() if path.suffix in SUFFIXES)
+    if not found:
+        raise UserError(f"there is no cluster file in {name}/", "name a folder that holds some, or a file")
+    return found
 
 
 def _reports(paths: Sequence[Path], root: Path) -> list[Report]:

@@ -4,7 +4,7 @@
 client or a database driver, so that validating stays quick.
 """
 
-from pgha.config.checking import Report, check, load, load_all
+from pgha.config.checking import Report, check, load, load_all, load_text
 from pgha.config.files import discover, resolve
 from pgha.config.model import Cluster
 from pgha.config.problems import ConfigError, Problem, UserError
@@ -19,5 +19,6 @@ __all__ = [
     "discover",
     "load",
     "load_all",
+    "load_text",
     "resolve",
 ]

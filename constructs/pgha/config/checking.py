@@ -58,7 +58,7 @@ def check(paths: Iterable[Path]) -> list[Report]:
     Raises:
         UserError: a file is missing or cannot be read.
     """
-    drafts = [_draft(Path(path)) for path in paths]
+    drafts = [_draft(Path(path), _bytes(Path(path))) for path in paths]
     sound = [(draft.path, draft.cluster) for draft in drafts if draft.cluster and draft.whole]
     by_path = {draft.path: draft for draft in drafts}
     for path, problem in between(sound):
@@ -76,6 +76,18 @@ def load(path: Path) -> Cluster:
     return load_all([path])[0]
 
 
+def load_text(raw: bytes, name: str) -> Cluster:
+    """The cluster that a text describes, such as a file of another Git revision; `name` stands in messages.
+
+    Raises:
+        ConfigError: the text has errors; it carries every one of them.
+    """
+    report = _report(_draft(Path(name), raw))
+    if report.cluster is None:
+        raise ConfigError(report.errors)
+    return report.cluster
+
+
 def load_all(paths: Sequence[Path]) -> list[Cluster]:
     """The clusters of several files, which must get along with each other.
 
@@ -90,8 +102,8 @@ def load_all(paths: Sequence[Path]) -> list[Cluster]:
     return [report.cluster for report in reports if report.cluster]
 
 
-def _draft(path: Path) -> _Draft:
-    document, faults = read(_bytes(path))
+def _draft(path: Path, raw: bytes) -> _Draft:
+    document, faults = read(raw)
     draft = _Draft(path, document, None, [])
     for problem, place in faults:
         draft.add(problem, place)

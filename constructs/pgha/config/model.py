@@ -71,20 +71,26 @@ class Cluster(Section):
         default="argocd", description="Who applies what is inside the namespace: Argo CD from Git, or OpenTofu."
     )
     instances: int = Field(default=3, description="Servers: one primary, the rest standbys. At least 2.", examples=[3])
-    postgresql: Postgresql = Field(default=Postgresql(), description="The server itself.")
-    replication: Replication = Field(default=Replication(), description="How writes reach the standbys.")
-    resources: Resources = Field(default=Resources(), description="CPU and memory of each instance.")
-    storage: Storage = Field(default=Storage(), description="The volume of each instance.")
-    placement: Placement = Field(default=Placement(), description="Which nodes run the instances.")
-    databases: list[Database] = Field(default=[Database(name="app", owner="app")], description="Logical databases.")
-    users: list[User] = Field(default=[User(name="app")], description="Roles that can log in.")
-    network: Network = Field(default=Network(), description="Who may connect, from where, and how.")
+    postgresql: Postgresql = Field(default=Postgresql.model_construct(), description="The server itself.")
+    replication: Replication = Field(
+        default=Replication.model_construct(), description="How writes reach the standbys."
+    )
+    resources: Resources = Field(default=Resources.model_construct(), description="CPU and memory of each instance.")
+    storage: Storage = Field(default=Storage.model_construct(), description="The volume of each instance.")
+    placement: Placement = Field(default=Placement.model_construct(), description="Which nodes run the instances.")
+    databases: list[Database] = Field(
+        default=[Database.model_construct(name="app", owner="app")], description="Logical databases."
+    )
+    users: list[User] = Field(default=[User.model_construct(name="app")], description="Roles that can log in.")
+    network: Network = Field(default=Network.model_construct(), description="Who may connect, from where, and how.")
     pooler: Pooler | None = Field(default=None, description="A connection pooler; omit for none.")
     backup: Backup | None = Field(default=None, description="Scheduled backups; omit for none.")
-    monitoring: Monitoring = Field(default=Monitoring(), description="Objects for Prometheus and Grafana.")
-    credentials: Credentials = Field(default=Credentials(), description="Where passwords come from.")
-    gitops: Gitops = Field(default=Gitops(), description="Where Argo CD finds what this file renders.")
-    backend: Backend = Field(default=Backend(), description="Where OpenTofu keeps its state.")
+    monitoring: Monitoring = Field(
+        default=Monitoring.model_construct(), description="Objects for Prometheus and Grafana."
+    )
+    credentials: Credentials = Field(default=Credentials.model_construct(), description="Where passwords come from.")
+    gitops: Gitops = Field(default=Gitops.model_construct(), description="Where Argo CD finds what this file renders.")
+    backend: Backend = Field(default=Backend.model_construct(), description="Where OpenTofu keeps its state.")
     silence: list[str] = Field(
         default=[],
         description="Warning codes that are known and accepted.",

@@ -45,7 +45,7 @@ class Backup(Section):
         default=7, description="Backups older than this are deleted, the newest good one never."
     )
     object_store: ObjectStore | None = Field(default=None, description="For physical backups.")
-    volume: DumpVolume = Field(default=DumpVolume(), description="For pg_dump.")
+    volume: DumpVolume = Field(default=DumpVolume.model_construct(), description="For pg_dump.")
 
 
 class Alerts(Section):
@@ -67,7 +67,7 @@ class Monitoring(Section):
         description="Labels by which Prometheus selects monitors and rules.",
     )
     interval: str = Field(default="30s", description="How often Prometheus asks.", examples=["30s", "1m"])
-    alerts: Alerts = Field(default=Alerts(), description="When to be told.")
+    alerts: Alerts = Field(default=Alerts.model_construct(), description="When to be told.")
     dashboard: bool = Field(default=True, description="A Grafana dashboard as a ConfigMap.")
 
 

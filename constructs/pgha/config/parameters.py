@@ -2,11 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 MAJORS = ("14", "15", "16", "17", "18")
 """Major versions whose parameters are known."""
@@ -42,8 +41,7 @@ GONE = {
 """Removed parameters: the release without them, and what to do (release notes of that version)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter in one major version. `unit` is what a bare number counts: `8kB`, `ms`; "" for none."""
 
     name: str
@@ -112,7 +110,7 @@ def fixed(engine: str) -> frozenset[str]:
 @cache
 def parameters(major: str) -> dict[str, Parameter]:
     """Every parameter of a major version, by its name in lower case; empty for a version that is not known."""
-    facts: dict[str, list[dict[str, Any]]] = json.loads(_data("parameters.json"))
+    facts = _facts()
     known: dict[str, Parameter] = {}
     for name, every in facts.items():
         for entry in every:
@@ -122,5 +120,11 @@ def parameters(major: str) -> dict[str, Parameter]:
     return known
 
 
+@cache
+def _facts() -> dict[str, list[dict[str, Any]]]:
+    facts: dict[str, list[dict[str, Any]]] = json.loads(_data("parameters.json"))
+    return facts
+
+
 def _data(name: str) -> str:
-    return files("pgha.config.data").joinpath(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "data" / name).read_text(encoding="utf-8")

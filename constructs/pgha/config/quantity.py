@@ -32,7 +32,7 @@ def binary(size: Decimal) -> str:
     """Bytes for people: `50Gi`, `512Mi`."""
     for factor, unit in ((GIB, "Gi"), (MIB, "Mi"), (Decimal(1024), "Ki")):
         if size >= factor:
-            return f"{(size / factor).quantize(Decimal('0.1')).normalize():f}{unit}"
+            return f"{size / factor:.1f}".removesuffix(".0") + unit
     return f"{size.normalize():f} bytes"
 
 

@@ -5,6 +5,7 @@ refused: what a file means must not hang on who reads it. Built on libyaml's eve
 round-trip loader takes 50, and depth and size are bounded before anything is built.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ _OTHERWISE_IN_1_1 = re.compile(
     re.VERBOSE,
 )
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 _SYNTAX = register(
     "PGHA-E001",
@@ -171,10 +172,16 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.events: Iterator[Event] = iter(yaml.parse(text, Loader=_Loader))
         self.document = Document()
+        self.last = _after(text)
         self.found: list[tuple[Problem, Place]] = []
 
     def note(self, code: Code, path: str, got: str, event: Event) -> None:
-        self.found.append((code.at(path or _WHOLE, got), _place(event.start_mark)))
+        self.found.append((code.at(path or _WHOLE, got), self.place(event)))
+
+    def place(self, event: Event) -> Place:
+        """Where an event stands; libyaml puts what is left out at the end one line after the last."""
+        found = _place(event.start_mark)
+        return self.last if found.line > self.last.line else found
 
     def read(self) -> None:
         roots = 0
@@ -202,7 +209,7 @@ class _Reader:
         if depth > _MAX_DEPTH:
             self.note(_SIZE, path, f"more than {_MAX_DEPTH} levels", event)
             raise _StopError
-        self.document.values[path] = _place(event.start_mark)
+        self.document.values[path] = self.place(event)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
             self.note(_ANCHOR, path, ("*" if isinstance(event, yaml.AliasEvent) else "&") + show(event.anchor), event)
         if isinstance(event, yaml.AliasEvent):
@@ -228,7 +235,7 @@ class _Reader:
             below = join(path, key)
             if key in entries:
                 self.note(_DUPLICATE, below, "it twice", event)
-            self.document.keys[below] = _place(event.start_mark)
+            self.document.keys[below] = self.place(event)
             entries[key] = self.value(next(self.events), below, depth + 1)
         return entries
 
@@ -255,10 +262,14 @@ class _Reader:
             if not (other["word"] and path.startswith("postgresql.parameters.")):
                 self.note(_AMBIGUOUS, path, text, event)
             return text
-        if len(text) > _MAX_DIGITS and _INT.match(text):
-            self.note(_SIZE, path, f"a number of {len(text)} digits", event)
+        if len(text.lstrip("+-")) > _MAX_DIGITS and _INT.match(text):
+            self.note(_SIZE, path, f"a number of {len(text.lstrip('+-'))} digits", event)
             return 0
-        return _plain(text)
+        value = _plain(text)
+        if isinstance(value, float) and math.isinf(value):
+            self.note(_SIZE, path, text, event)
+            return 0
+        return value
 
 
 def read(raw: bytes) -> tuple[Document, list[tuple[Problem, Place]]]:

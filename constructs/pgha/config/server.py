@@ -72,10 +72,11 @@ class Resources(Section):
     """What each instance asks for, and may use at most."""
 
     requests: ResourceList = Field(
-        default=ResourceList(cpu="1", memory="2Gi"), description="Reserved for each instance on its node."
+        default=ResourceList.model_construct(cpu="1", memory="2Gi"),
+        description="Reserved for each instance on its node.",
     )
     limits: ResourceList = Field(
-        default=ResourceList(cpu="2", memory="4Gi"),
+        default=ResourceList.model_construct(cpu="2", memory="4Gi"),
         description="More memory than this ends the server, more CPU slows it.",
     )
 

@@ -5,6 +5,7 @@ import secrets
 import string
 from collections.abc import Callable
 
+from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api
 from pgha.engines import Plan
 from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
@@ -19,8 +20,14 @@ def apply(api: Api, planned: Plan, say: Callable[[str], None]) -> list[str]:
     Interrupted at any point, the next run continues: every step is a comparison first.
 
     Raises:
+        UserError: A chart belongs to it, which only OpenTofu or Argo CD installs; nothing is applied.
         ApiError: The server refused one; those before it are applied.
     """
+    if planned.release is not None and not planned.tree:
+        raise UserError(
+            f"chart {planned.release.chart} cannot be installed without OpenTofu and its Helm provider",
+            "install OpenTofu where `tofu init` reaches its registry, or write delivery: argocd",
+        )
     namespace, *rest = planned.stack
     changes = [_applied(api, namespace, say)]
     changes += [_secret(api, secret, say) for secret in planned.secrets]

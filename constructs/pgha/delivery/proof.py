@@ -72,7 +72,7 @@ def from_lan(api: Api, cluster: Cluster, end: Endpoint, *, prefix: Sequence[str]
         "user": user,
         "password": password,
         "connect_timeout": _CONNECT_SECONDS,
-        "sslmode": "require",
+        "sslmode": end.sslmode,
     }
     deadline = time.monotonic() + timeout
     while True:
@@ -160,7 +160,7 @@ def _pod(cluster: Cluster, end: Endpoint, way_in: Login) -> Object:
         "PGHOST": end.host,
         "PGPORT": str(end.port),
         "PGDATABASE": way_in.database,
-        "PGSSLMODE": "require",
+        "PGSSLMODE": end.sslmode,
         "PGCONNECT_TIMEOUT": str(_CONNECT_SECONDS),
         "HOME": "/tmp",  # noqa: S108  # psql looks for its settings there; the root file system is read-only
     }

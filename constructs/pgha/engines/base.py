@@ -30,6 +30,13 @@ class Endpoint:
     port: int
     pooled: bool = False
     service: str = ""
+    tls: bool = True
+    """Whether the server offers TLS there: a client that requires it would not get in where it does not."""
+
+    @property
+    def sslmode(self) -> str:
+        """The word of libpq for as much TLS as there is."""
+        return "require" if self.tls else "prefer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +67,26 @@ class Traits:
     """Status fields and the values that say the object has done its work; empty: nothing to wait for."""
     holds_data: bool = False
     """Deleting it deletes data."""
+    wave: int = 0
+    """When it is applied, lowest first: below 0 before the chart and what runs PostgreSQL, above 0 after it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A chart to install beside the objects, and everything that it is given."""
+
+    name: str
+    chart: str
+    version: str
+    repository: str
+    """`oci://…` or `https://…`."""
+    values: Object
+    values_name: str
+    """File name of the values in the tree of Argo CD."""
+    kinds: tuple[tuple[str, str], ...]
+    """API group and kind of all that the chart makes: whoever installs it needs no more rights than these."""
+    ignored: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """By group and kind: jq paths that the server adds to what the chart says."""
 
 
 class Engine(Protocol):
@@ -78,6 +105,9 @@ class Engine(Protocol):
         Raises:
             NotBuiltError: The file asks for something that this engine cannot do yet.
         """
+
+    def release(self, cluster: Cluster) -> Release | None:
+        """The chart that runs PostgreSQL, where one does. What it makes is in none of `objects`."""
 
     def traits(self, obj: Object) -> Traits:
         """How one of `objects` is applied, waited for and guarded."""

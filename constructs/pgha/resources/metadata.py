@@ -1,5 +1,6 @@
 """Names and labels that every object carries, and how an object is addressed."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,14 @@ change or delete.
 
 REVISION = "pgha/credentials-revision"
 """Annotation on a generated Secret: the `credentials.revision` for which its passwords were made."""
+
+CHECKSUM = "pgha/configuration"
+"""Annotation on a pod template: a change of what the pod reads at its start only makes it start anew."""
+
+
+def checksum(*texts: str) -> str:
+    """Eight digits that change with any of the texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8]
 
 
 def labels(cluster: Cluster) -> dict[str, str]:

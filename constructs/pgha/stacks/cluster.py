@@ -1,9 +1,12 @@
 """The stack of one cluster: its Namespace, its Secrets, and every object that the stack owns."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from cdktf import TerraformElement, TerraformOutput, TerraformResourceLifecycle, TerraformStack
+from cdktf_cdktf_provider_helm.provider import HelmProvider
+from cdktf_cdktf_provider_helm.release import Release as HelmRelease
 from cdktf_cdktf_provider_kubernetes.manifest import (
     Manifest,
     ManifestFieldManager,
@@ -16,7 +19,7 @@ from constructs import Construct
 
 from pgha.config.model import Cluster
 from pgha.engines import engine_of, plan
-from pgha.engines.base import Traits
+from pgha.engines.base import Release, Traits
 from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
 from pgha.resources.metadata import Object
 from pgha.stacks.parts import address, ephemeral, pin, prepare, require_random
@@ -26,6 +29,9 @@ _ALWAYS_DEFAULTED = (
     "metadata.labels",
 )  # the provider's own default, which ours replaces
 _READY_TIMEOUT = "20m"
+_RELEASE_SECONDS = 1200
+"""A first start pulls images and clones a standby; a rolling restart waits for each server to follow again."""
+_RELEASES_KEPT = 10
 _OURS = ManifestFieldManager(name="pgha", force_conflicts=True)
 """The cluster file is the truth: a field that somebody set by hand is taken back, as the server-side way does too."""
 
@@ -46,8 +52,14 @@ class ClusterStack(TerraformStack):
         if planned.secrets:
             require_random(self)
         before: list[TerraformElement] = [last, *secrets]
+        earlier: list[TerraformElement] = []
+        chart = planned.release if cluster.delivery == "tofu" else None
         for obj in rest:
+            if chart is not None and engine.traits(obj).wave > 0:
+                before = [*before, self._release(cluster, chart, [*before, *earlier])]
+                chart = None
             manifest = self._manifest(obj, engine.traits(obj), before)
+            earlier.append(manifest)
             # What holds data waits for all before it, and what comes after it (a Database) waits for it.
             if engine.traits(obj).until:
                 before = [*before, manifest]
@@ -100,6 +112,28 @@ class ClusterStack(TerraformStack):
         )
         pin(manifest, name)
         return manifest
+
+    def _release(self, cluster: Cluster, chart: Release, depends_on: list[TerraformElement]) -> HelmRelease:
+        """The chart; an upgrade that fails is rolled back, and the volumes stay whatever becomes of it."""
+        HelmProvider(self, "helm")
+        name = address("release", chart.name)
+        release = HelmRelease(
+            self,
+            name,
+            name=chart.name,
+            chart=chart.chart,
+            repository=chart.repository,
+            version=chart.version,
+            namespace=cluster.namespace,
+            values=[json.dumps(_escaped(chart.values), sort_keys=True)],  # JSON is YAML of one spelling
+            atomic=True,
+            timeout=_RELEASE_SECONDS,
+            max_history=_RELEASES_KEPT,
+            depends_on=depends_on,
+            lifecycle=TerraformResourceLifecycle(prevent_destroy=True),
+        )
+        pin(release, name)
+        return release
 
     def _outputs(self, cluster: Cluster, secrets: list[GeneratedSecret]) -> None:
         endpoints = [

@@ -51,6 +51,17 @@ def test_without_names_every_file_is_checked(project: Path) -> None:
     assert output.endswith("4 files: 2 errors, 1 warning\n")
 
 
+def test_a_name_wins_over_a_folder_of_that_name(project: Path) -> None:
+    (project / "note").mkdir()
+    assert run("validate", "note") == (0, "1 file valid\n")
+
+
+def test_a_folder_without_cluster_files_is_no_success(project: Path) -> None:
+    (project / "empty").mkdir()
+    with pytest.raises(UserError, match="there is no cluster file in empty/"):
+        run("validate", "empty")
+
+
 def test_one_file_is_compared_with_the_others_but_they_are_not_reported(project: Path) -> None:
     code, output = run("validate", "wiki")
     assert code == 2
@@ -154,9 +165,10 @@ def test_validating_loads_nothing_heavy(module: str) -> None:
 def test_the_whole_command_line_validates_without_anything_heavy() -> None:
     script = (
         "import sys\n"
-        "from pgha.cli import app\n"
+        "from pgha.cli import main\n"
+        "sys.argv[1:] = ['validate']\n"
         "try:\n"
-        "    app(['validate'])\n"
+        "    main()\n"
         "except SystemExit as done:\n"
         "    assert not done.code, done.code\n"
         "heavy = {'cdktf', 'jsii', 'lightkube', 'psycopg'} & set(sys.modules)\n"

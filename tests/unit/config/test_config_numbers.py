@@ -135,3 +135,9 @@ def test_fixed_parameters_are_real_ones(engine: str) -> None:
     real = {name for major in MAJORS for name in parameters(major)}
     strange = {name for name in fixed(engine) if name not in real and not name.startswith("pg_failover_slots.")}
     assert strange <= {"bonjour_name", "syslog_ident"}
+
+
+def test_any_size_can_be_shown() -> None:
+    """Found by `make fuzz`: 3.4e38 pages of shared_buffers."""
+    assert binary(Decimal("3.402823466e+38") * 8192).endswith("Gi")
+    assert [binary(Decimal(size)) for size in (1536, 1024, 10, 1024**3 * 50)] == ["1.5Ki", "1Ki", "10 bytes", "50Gi"]

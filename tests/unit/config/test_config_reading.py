@@ -84,3 +84,8 @@ def test_a_duplicate_key_is_reported_beside_other_faults(problems: Find) -> None
 
 def test_windows_line_ends_are_fine(problems: Find) -> None:
     assert problems("name: a\r\ndelivery: tofu\r\n") == []
+
+
+def test_what_is_left_out_at_the_end_stands_on_the_last_line(problems: Find) -> None:
+    """Found by `make fuzz`: libyaml places the missing value of `? 0` on a line that is not there."""
+    assert {(problem.line, problem.column) for problem in problems("? 0")} <= {(1, 1), (1, 3), (1, 4)}

@@ -121,3 +121,39 @@ def test_pgpool_without_numbers_is_counted_with_the_engines(problems: Find) -> N
     text = "name: demo\ndelivery: tofu\nengine: bitnami\npostgresql: {parameters: {max_connections: 200}}\n"
     found = problems(f"{text}pooler: {{instances: 2}}\n")
     assert [problem.value for problem in found] == ["2 pods x 128 children x 1 = 256 of 187"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days", "size", "kept"),
+    [
+        ("0 2 * * *", 7, "30Gi", 8),
+        ("0 2 * * *", 30, "150Gi", 31),
+        ("0 */6 * * *", 7, "100Gi", 29),
+        ("0 2 * * 0", 14, "10Gi", 3),
+    ],
+)
+def test_room_for_dumps_is_counted(problems: Find, schedule: str, days: int, size: str, kept: int) -> None:
+    """Every dump of the retention, and the one that is being written, a tenth of 50Gi each."""
+    text = "name: a\nengine: bitnami\ndelivery: tofu\nbackup: {schedule: %s, retentionDays: %d, volume: {size: %s}}\n"
+    found = [problem for problem in problems(text % (f'"{schedule}"', days, size)) if problem.code == "PGHA-W712"]
+    assert [problem.value.partition(" for each of ")[2] for problem in found] == [f"{kept} dumps of a volume of 50Gi"]
+    enough = f"{5 * kept}Gi"
+    assert "PGHA-W712" not in [problem.code for problem in problems(text % (f'"{schedule}"', days, enough))]
+
+
+@pytest.mark.parametrize(
+    ("pool", "gateway"),
+    [
+        ("192.168.9.1-192.168.9.5", "192.168.9.1"),
+        ("192.168.9.0/28", "192.168.9.1"),
+        ("192.168.9.250-192.168.10.3", "192.168.10.1"),
+        ("192.168.9.2-192.168.9.254", None),
+        ("192.168.9.16/28", None),
+    ],
+)
+def test_a_gateway_in_the_pool(problems: Find, pool: str, gateway: str | None) -> None:
+    text = (
+        f"name: a\ndelivery: tofu\nnetwork: {{loadBalancer: {{address: 192.168.9.4, pool: {{addresses: [{pool}]}}}}}}\n"
+    )
+    found = [problem.value for problem in problems(text) if problem.code == "PGHA-W413"]
+    assert found == ([f"{pool}, which holds {gateway}"] if gateway else [])

@@ -38,8 +38,14 @@ def test_endpoints_need_no_server(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("render", "nope"), "pgha: there is no cluster file"),
-        (("render", "postgres-ha"), "pgha: engine bitnami is not built yet; use engine: cloudnative-pg"),
-        (("synth", "postgres-ha"), "pgha: engine bitnami is not built yet; use engine: cloudnative-pg"),
+        (
+            ("render", "postgres-cluster"),
+            "pgha: backup is not built yet for engine cloudnative-pg; leave it out until it is",
+        ),
+        (
+            ("synth", "postgres-cluster"),
+            "pgha: backup is not built yet for engine cloudnative-pg; leave it out until it is",
+        ),
         (("down", "lab"), "pgha: down deletes cluster lab and its data; say so by name: --destroy lab"),
         (("down", "lab", "--destroy", "other"), "pgha: the cluster's name is lab, not other; nothing was deleted"),
         (("up", "lab", "--kubeconfig", "/nowhere"), "pgha: the kubeconfig /nowhere cannot be read"),

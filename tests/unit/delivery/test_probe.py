@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from pgha.delivery.target import loopback
-
 
 def probed(request: Any) -> dict[str, Any]:
     """Run it as the delivery does: a process, the request on standard input."""
@@ -64,7 +62,3 @@ def test_a_refused_password_says_that_the_server_was_reached() -> None:
 def test_a_request_that_is_not_json_is_our_bug() -> None:
     with pytest.raises(AssertionError, match="the request is not JSON"):
         probed("{")
-
-
-def test_the_labs_loopback_address_differs_in_the_first_octet() -> None:
-    assert loopback("192.168.10.100") == "127.168.10.100"

@@ -312,10 +312,9 @@ def test_no_list_is_empty(cluster: Cluster) -> None:
             },
             "any database but the first",
         ),
-        ({"engine": "bitnami"}, "engine bitnami is not built yet; use engine: cloudnative-pg"),
         ({"postgresql": {"version": "99"}}, "no image is known for PostgreSQL 99; name one under postgresql.image"),
     ],
-    ids=["backup", "aws", "audit", "cert", "guest", "bitnami", "image"],
+    ids=["backup", "aws", "audit", "cert", "guest", "image"],
 )
 def test_fails_on_what_is_not_built(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NotBuiltError, match=words):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from pgha.config.model import Cluster
 from pgha.config.quantity import address, network, overlap, span, spans, within
@@ -127,7 +127,7 @@ def pool_in_cluster_range(cluster: Cluster) -> Findings:
 @rule(
     "PGHA-W407",
     must="leave out network and broadcast addresses",
-    remedy="begin at .1 and end at .254",
+    remedy="begin at .2 and end at .254",
     source="MetalLB: avoidBuggyIPs, issues 364 and 772; reliability: bad input 37",
     reads=["network.loadBalancer"],
 )
@@ -215,3 +215,24 @@ def local_policy(cluster: Cluster) -> Findings:
     balancer = cluster.network.load_balancer
     if balancer and balancer.external_traffic_policy == "Local":
         yield finding(f"{_BALANCER}.externalTrafficPolicy", balancer.external_traffic_policy)
+
+
+@rule(
+    "PGHA-W413",
+    must="leave out the gateway",
+    remedy="begin at .2, or silence this if the network's gateway has another address",
+    source="reliability: bad input 37; MetalLB: layer 2 answers for every address of the pool that a Service has",
+    reads=["network.loadBalancer"],
+)
+def gateway_in_pool(cluster: Cluster) -> Findings:
+    """Most networks have their router at .1.
+
+    A Service that is given this address answers in the router's place, and the whole network loses its way out.
+    """
+    for index, text in enumerate(ranges(cluster)):
+        for part in span(text) or ():
+            first = int(part[0])
+            gateway = first + (1 - first) % _NODES
+            if gateway <= int(part[-1]):
+                yield finding(f"{_RANGES}[{index}]", f"{text}, which holds {IPv4Address(gateway)}")
+                break

@@ -1,5 +1,6 @@
 """When backups are made, where they go and how long they stay."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from pgha.config.model import Backup, Cluster
+from pgha.config.quantity import binary, quantity
 from pgha.config.rules.registry import Findings, finding, rule
 from pgha.config.text import show
 
@@ -236,3 +238,30 @@ def backup_beside_data(cluster: Cluster) -> Findings:
     storage_class = cluster.backup.volume.storage_class or cluster.storage.storage_class
     if "local" in storage_class or storage_class == cluster.storage.storage_class:
         yield finding("backup.volume", f"StorageClass {storage_class}")
+
+
+@rule(
+    "PGHA-W712",
+    must="hold every dump that is kept",
+    remedy="enlarge backup.volume.size, or keep fewer days",
+    source="reliability: bad input 53; data-model: Backup, retention period",
+    reads=["backup", "storage", "engine"],
+)
+def dumps_fit(cluster: Cluster) -> Findings:
+    """A full volume stops the backups, and the next one that is needed is missing.
+
+    A compressed dump of a volume that is full takes a tenth to a half of it; this warns where there is room for less
+    than a tenth. While a new dump is written, the oldest is still there.
+    """
+    backup = cluster.backup
+    if backup is None or cluster.backup_method != "pg_dump" or backup.volume.nfs_server or backup.retention_days < 1:
+        return
+    room, data = quantity(backup.volume.size), quantity(cluster.storage.size)
+    if not room or not data or next(schedule(cluster), None) or next(never(cluster), None):
+        return
+    gaps = _gaps(backup.schedule)
+    days = sum(gaps, timedelta()) / len(gaps) / timedelta(days=1) if gaps else 1
+    kept = math.ceil(backup.retention_days / days) + 1
+    if room / kept < data / 10:
+        each = f"{binary(room / kept)} for each of {kept} dumps"
+        yield finding("backup.volume.size", f"{each} of a volume of {binary(data)}")

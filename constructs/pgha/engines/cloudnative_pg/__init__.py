@@ -7,7 +7,7 @@ postgresql-cluster-service's wherever it has one.
 from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
-from pgha.engines.base import Endpoint, Reader, Readiness, Requirement, Traits
+from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Traits
 from pgha.engines.cloudnative_pg import pooler, readiness, services
 from pgha.engines.cloudnative_pg.cluster import (
     API_VERSION,
@@ -55,6 +55,10 @@ class CloudNativePG:
             objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
         return objects
 
+    def release(self, cluster: Cluster) -> Release | None:  # noqa: ARG002  # the protocol's
+        """None: the operator reads resources, and its own chart is the platform's."""
+        return None
+
     def traits(self, obj: Object) -> Traits:
         """What the operator writes into an object, and when it is done with it."""
         match obj["kind"]:
@@ -66,9 +70,13 @@ class CloudNativePG:
                     holds_data=True,
                 )
             case "Database":
-                return Traits(until={"status.applied": "true"}, holds_data=True)
+                return Traits(until={"status.applied": "true"}, holds_data=True, wave=1)
             case "Namespace":
-                return Traits(holds_data=True)
+                return Traits(holds_data=True, wave=-2)
+            case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy":
+                return Traits(wave=-1)
+            case "Pooler" | "PodMonitor":
+                return Traits(wave=1)
             case _:
                 return Traits()
 

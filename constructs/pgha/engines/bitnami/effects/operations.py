@@ -1,0 +1,68 @@
+"""Backups and credentials."""
+
+from dataclasses import replace
+
+from pgha.engines.bitnami.effects.words import DUMP_CLAIM, DUMP_FILES, DUMPS, FILES, JOB, WATCH, nothing, pgpool
+from pgha.engines.effects import Case, Level, Rules
+from pgha.engines.effects.common import NOTHING, SAME_QUANTITY, fewer, goes, refused, shrinks
+
+_BACKUP = (*DUMPS, *DUMP_FILES, *DUMP_CLAIM, *JOB, *WATCH)
+
+OPERATIONS: Rules = {
+    "backup": (
+        Case(
+            level=Level.NOTHING,
+            reason="no more dumps are made; the volume with the old ones stays",
+            objects=_BACKUP,
+            when=goes,
+            said="it goes",
+        ),
+        nothing("a job dumps the databases by schedule, onto a volume of its own", *_BACKUP),
+    ),
+    "backup.method": (nothing("it is what the engine does anyway"),),
+    "backup.schedule": (nothing("the next dump comes at another time", *DUMPS),),
+    "backup.timeZone": (nothing("the next dump comes at another time", *DUMPS),),
+    "backup.retentionDays": (
+        replace(nothing("older dumps are deleted after the next one, for good", *DUMPS), when=fewer, said="fewer"),
+        nothing("dumps are kept longer; the volume needs the room", *DUMPS),
+    ),
+    **{
+        f"backup.objectStore{key}": (NOTHING,)
+        for key in ("", ".destination", ".endpoint", ".credentialsSecret", ".endpointCaSecret")
+    },
+    "backup.volume.size": (
+        SAME_QUANTITY,
+        replace(
+            refused("a volume cannot shrink", *DUMP_CLAIM, remedy="keep the size"), when=shrinks, said="it shrinks"
+        ),
+        Case(
+            level=Level.VOLUME,
+            reason="the claim is enlarged where it is, if its StorageClass can (local-path cannot: it is refused)",
+            objects=DUMP_CLAIM,
+        ),
+    ),
+    "backup.volume.storageClass": (
+        refused("a claim keeps its class", *DUMP_CLAIM, remedy="copy the dumps away, delete the claim, then apply"),
+    ),
+    **{
+        f"backup.volume.{key}": (
+            Case(
+                level=Level.BY_HAND,
+                reason="dumps go elsewhere from now on; the old ones stay where they are",
+                objects=(*DUMPS, *DUMP_CLAIM),
+                remedy="copy them over, or keep the old place until it has left the retention",
+            ),
+        )
+        for key in ("nfsServer", "nfsPath")
+    },
+    "credentials.source": (pgpool("passwords come from elsewhere", *JOB, "Secret {namespace}/{name}-*"),),
+    "credentials.revision": (
+        pgpool("every user's password is replaced, and Pgpool-II has them too", *JOB, "Secret {namespace}/*"),
+    ),
+    "credentials.superuserAccess": (pgpool("Pgpool-II lets the superuser in, or no more", *FILES),),
+    **{
+        f"credentials.awsSecretsManager{key}": (pgpool("passwords are read from another place", *JOB),)
+        for key in ("", ".region", ".store", ".storeKind", ".createStore", ".superuserKey", ".userKeys.*")
+    },
+    "credentials.awsSecretsManager.refreshInterval": (nothing("External Secrets looks sooner or later"),),
+}

@@ -1,0 +1,1 @@
+"""Shell that runs inside pods; read as text, executed by the tests."""

@@ -1,0 +1,185 @@
+"""Databases, users, networks and the pooler."""
+
+from pgha.config.changes import Change
+from pgha.engines.cloudnative_pg.effects.words import (
+    CLUSTER,
+    DATABASE,
+    LAN,
+    POLICY,
+    POOL,
+    POOLER,
+    ROLE,
+    access,
+    nothing,
+    reload,
+)
+from pgha.engines.effects import Case, Level, Rules
+from pgha.engines.effects.common import SAME_SET, fewer, goes, refused
+
+
+def _is_first(change: Change) -> bool:
+    """Whether this is the database that initdb made with the cluster."""
+    return change.entry == change.before.databases[0].name
+
+
+def _comes_first(change: Change) -> bool:
+    return change.entry in {database.name for database in change.after.databases[:1]}
+
+
+DATABASES: Rules = {
+    "databases[].name": (
+        Case(
+            level=Level.BY_HAND,
+            reason="nothing drops a database: it stays, with its data, and is no longer looked after",
+            objects=DATABASE,
+            remedy="drop it by hand, if it is really to go",
+            when=goes,
+            said="it goes",
+        ),
+        Case(
+            level=Level.BY_HAND,
+            reason="the operator makes the first database with a new cluster only: in this place it is never made",
+            objects=CLUSTER,
+            remedy="put it after the existing ones",
+            when=_comes_first,
+            said="it comes, before all others",
+        ),
+        nothing("the operator creates the database", *DATABASE),
+    ),
+    "databases[].owner": (
+        Case(
+            level=Level.BY_HAND,
+            reason="the first database was made with the cluster, and the operator does not look at it again",
+            objects=CLUSTER,
+            remedy="run ALTER DATABASE … OWNER TO … as the superuser",
+            when=_is_first,
+            said="the first database",
+        ),
+        access("the operator gives the database, but not what is in it, to another owner", *DATABASE),
+    ),
+    **{
+        f"databases[].{key}": (
+            refused(
+                f"a database's {key} is fixed when it is made",
+                *CLUSTER,
+                *DATABASE,
+                remedy="make another database with it, and move the data with pg_dump",
+            ),
+        )
+        for key in ("encoding", "collation")
+    },
+    "users[].name": (
+        Case(
+            level=Level.BY_HAND,
+            reason="the operator drops no role: it stays, with its password, and can still log in",
+            objects=ROLE,
+            remedy="reassign what it owns and DROP ROLE it by hand",
+            when=goes,
+            said="it goes",
+        ),
+        Case(
+            level=Level.BY_HAND,
+            reason="the operator makes the role, but grants are made only with a new cluster",
+            objects=ROLE,
+            remedy="GRANT its privileges as the owner of the database",
+            when=lambda change: any(user.databases for user in change.after.users if user.name == change.entry),
+            said="it comes, with databases",
+        ),
+        access("the operator makes the role; its password is in its Secret", *ROLE),
+    ),
+    **{
+        f"users[].{key}": (
+            SAME_SET,
+            Case(
+                level=Level.BY_HAND,
+                reason="grants are made with a new cluster only; the operator does not manage them",
+                objects=CLUSTER,
+                remedy="GRANT or REVOKE as the owner of the database",
+            ),
+        )
+        for key in ("databases", "privileges")
+    },
+    "users[].connectionLimit": (access("the operator alters the role; sessions that are open stay", *CLUSTER),),
+    "users[].superuser": (access("the operator alters the role", *CLUSTER),),
+    "users[].authentication": (access("the user proves itself in another way", *CLUSTER),),
+    "users[].passwordSecret": (
+        access("the role takes the password of another Secret; sessions that are open stay", *ROLE),
+    ),
+}
+
+NETWORK: Rules = {
+    "network.loadBalancer": (access("the address on the LAN comes or goes", *LAN, *POOL, remedy="tell its clients"),),
+    "network.loadBalancer.address": (
+        access("the Service moves to another address; connections to the old one end", *LAN, remedy="tell its clients"),
+    ),
+    "network.loadBalancer.readOnlyAddress": (access("the standbys' address on the LAN changes", *LAN),),
+    "network.loadBalancer.pool.name": (
+        access("MetalLB takes the address back and gives it again from the other pool", *LAN, *POOL),
+    ),
+    "network.loadBalancer.pool.addresses": (
+        SAME_SET,
+        access("this cluster keeps its address; other Services lose one that leaves the pool", *POOL),
+    ),
+    "network.loadBalancer.pool.autoAssign": (nothing("it is about the next Services only", *POOL),),
+    "network.loadBalancer.pool.create": (
+        access("the pool changes its owner; without a pool of that name the Service loses its address", *POOL),
+    ),
+    "network.loadBalancer.hostname": (reload("the server certificate is made anew with other names, and reloaded"),),
+    "network.loadBalancer.externalTrafficPolicy": (
+        access("other nodes answer for the address, and pg_hba sees other client addresses", *LAN),
+    ),
+    "network.networks": (
+        SAME_SET,
+        Case(
+            level=Level.ACCESS,
+            reason="clients in the networks that go are rejected by pg_hba from their next connection on, and by the "
+            "NetworkPolicy and the address on the LAN at once",
+            objects=(*CLUSTER, *POLICY),
+            when=fewer,
+            said="one goes",
+        ),
+        reload("pg_hba, the NetworkPolicy and the address on the LAN admit more clients", *CLUSTER, *POLICY),
+    ),
+    "network.namespaces": (SAME_SET, access("the NetworkPolicy lets pods of other namespaces through", *POLICY)),
+    "network.networkPolicy": (access("networks are enforced below PostgreSQL too, or no more", *POLICY),),
+    "network.authentication": (access("pg_hba asks for another password method from now on", *CLUSTER),),
+    "network.tls": (access("pg_hba takes or rejects connections without TLS from the next one on", *CLUSTER),),
+    "network.clusterDomain": (nothing("only the endpoints that pgha prints are spelt otherwise"),),
+    "pooler": (
+        Case(
+            level=Level.RESTART,
+            reason="the pooler goes, and every session through it ends",
+            objects=POOLER,
+            when=goes,
+            said="it goes",
+        ),
+        nothing("the operator makes the pooler beside the servers", *POOLER),
+    ),
+    "pooler.instances": (
+        Case(
+            level=Level.RESTART,
+            reason="the sessions through the pods that go end",
+            objects=POOLER,
+            when=fewer,
+            said="fewer",
+        ),
+        nothing("more pods; sessions stay where they are", *POOLER),
+    ),
+    "pooler.mode": (reload("PgBouncer reloads; clients that count on sessions feel the difference", *POOLER),),
+    "pooler.maxClientConnections": (reload("PgBouncer reloads", *POOLER),),
+    "pooler.poolSize": (reload("PgBouncer reloads", *POOLER),),
+    "pooler.image": (
+        Case(level=Level.RESTART, reason="the pooler's pods are replaced one after another", objects=POOLER),
+    ),
+    "pooler.perApplication": (
+        SAME_SET,
+        Case(
+            level=Level.RESTART,
+            reason="a pooler goes, and every session through it ends",
+            objects=POOLER,
+            when=fewer,
+            said="one goes",
+        ),
+        nothing("the operator makes a pooler of its own for the database", *POOLER),
+    ),
+}

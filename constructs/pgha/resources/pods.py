@@ -1,0 +1,36 @@
+"""What every pod of ours has: the strictest Pod Security Standard, secrets by reference, small requests."""
+
+from pgha.config.model import Cluster
+from pgha.resources.metadata import Object, labels
+
+USER = 1001
+"""The user of the images that run our scripts."""
+
+RESTRICTED_POD: Object = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+RESTRICTED_CONTAINER: Object = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def secret_variable(name: str, secret: str, key: str) -> Object:
+    """An environment variable whose value comes from a Secret."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def small(memory: str = "128Mi") -> Object:
+    """For what works for a moment: little is reserved, and more than the limit ends it."""
+    return {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": memory}}
+
+
+def job_labels(cluster: Cluster) -> dict[str, str]:
+    """Labels of the pods of our jobs, by which the servers' NetworkPolicy admits them."""
+    return labels(cluster) | {"app.kubernetes.io/component": "job"}
