@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Database, clean_environment
+from running_lab import ROOT, Database, clean_environment
 
 pytestmark = pytest.mark.lab
 

@@ -5,7 +5,7 @@ import time
 
 import psycopg
 import pytest
-from conftest import NAMESPACE, Database, eventually, run
+from running_lab import NAMESPACE, Database, eventually, run
 
 pytestmark = pytest.mark.lab
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from conftest import ROOT, Database, clean_environment, eventually
+from running_lab import ROOT, Database, clean_environment, eventually
 
 from lab import programs
 from lab.home import STATE

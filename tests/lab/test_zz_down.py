@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Database, run
+from running_lab import ROOT, Database, run
 
 from lab.home import CACHE, HOME, OWNER
 

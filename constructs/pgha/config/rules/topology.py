@@ -75,9 +75,9 @@ def no_spare_standby(cluster: Cluster) -> Findings:
     reads=["engine", "replication.mode"],
 )
 def sync_with_repmgr(cluster: Cluster) -> Findings:
-    """The image writes the setting at the first start of the first primary only.
+    """The image writes the setting at the first start of the first primary only, and loses it with a failover.
 
-    After a failover the new primary replicates asynchronously again.
+    The engine's own Job sets it on every server; nobody has seen yet that it lasts.
     """
     if cluster.engine == "bitnami" and cluster.replication.mode == "sync":
         yield finding("replication.mode", cluster.replication.mode)
