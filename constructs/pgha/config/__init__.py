@@ -4,6 +4,11 @@
 client or a database driver, so that validating stays quick.
 """
 
+import os
+
+# Pydantic would read the list of every installed package to look for plugins; the models here are our own and use none.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from pgha.config.checking import Report, check, load, load_all, load_text
 from pgha.config.files import discover, resolve
 from pgha.config.model import Cluster
