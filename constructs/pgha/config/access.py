@@ -1,11 +1,11 @@
 """Who uses the databases, from where, and through what."""
 
-import re
 from typing import Literal
 
 from pydantic import Field
 
 from pgha.config.section import Identifier, Name, Privilege, Section
+from pgha.config.text import dns_label
 
 
 class Database(Section):
@@ -44,7 +44,7 @@ class User(Section):
     @property
     def dns_name(self) -> str:
         """The name as a DNS label: lower case, with hyphens for everything else."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-") or "x"
+        return dns_label(self.name)
 
 
 class AddressPool(Section):

@@ -12,6 +12,11 @@ _SECRET = re.compile(
 _USERINFO = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
 
 
+def dns_label(identifier: str) -> str:
+    """A PostgreSQL identifier as part of a Kubernetes name: `app_user` → `app-user`."""
+    return re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-") or "x"
+
+
 def join(parent: str, key: str | int) -> str:
     """`network.loadBalancer`, `users[1]`."""
     if isinstance(key, int):

@@ -18,6 +18,7 @@ from pgha.engines import engine_of
 from pgha.engines.base import Endpoint
 from pgha.resources.credentials import Login, logins
 from pgha.resources.metadata import Object, metadata
+from pgha.resources.pods import RESTRICTED_CONTAINER, secret_variable, small
 
 _CONNECT_SECONDS = 5
 _POLL_SECONDS = 0.5
@@ -152,10 +153,6 @@ def _probed(request: dict[str, Any], prefix: Sequence[str]) -> dict[str, Any]:
 def _pod(cluster: Cluster, end: Endpoint, way_in: Login) -> Object:
     """A pod that meets the Pod Security Standard `restricted` and asks the API server for nothing."""
     name = f"{cluster.name}-proof-{secrets.token_hex(3)}"
-
-    def secret(key: str) -> Object:
-        return {"secretKeyRef": {"name": way_in.secret, "key": key}}
-
     plain = {
         "PGHOST": end.host,
         "PGPORT": str(end.port),
@@ -188,18 +185,11 @@ def _pod(cluster: Cluster, end: Endpoint, way_in: Login) -> Object:
                     "command": ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", " ".join(QUERY.split())],
                     "env": [
                         *({"name": key, "value": value} for key, value in plain.items()),
-                        {"name": "PGUSER", "valueFrom": secret("username")},
-                        {"name": "PGPASSWORD", "valueFrom": secret("password")},
+                        secret_variable("PGUSER", way_in.secret, "username"),
+                        secret_variable("PGPASSWORD", way_in.secret, "password"),
                     ],
-                    "resources": {
-                        "requests": {"cpu": "10m", "memory": "32Mi"},
-                        "limits": {"cpu": "500m", "memory": "128Mi"},
-                    },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "resources": small(),
+                    "securityContext": RESTRICTED_CONTAINER,
                 }
             ],
         },

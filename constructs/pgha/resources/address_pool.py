@@ -7,19 +7,13 @@ NAMESPACE = "metallb-system"
 """MetalLB reads pools from its own namespace only."""
 
 
-def pool_name(cluster: Cluster) -> str | None:
-    """The pool that the cluster's Services ask for; None without a load balancer."""
-    balancer = cluster.network.load_balancer
-    return None if balancer is None else balancer.pool.name or cluster.name
-
-
 def address_pool(cluster: Cluster) -> list[Object]:
     """An IPAddressPool and the L2Advertisement without which nobody on the LAN would hear of it.
 
     Empty where the file asks for no load balancer or names a pool that belongs to somebody else.
     """
-    balancer, name = cluster.network.load_balancer, pool_name(cluster)
-    if balancer is None or name is None or not balancer.pool.create:
+    balancer, name = cluster.network.load_balancer, cluster.pool_name
+    if balancer is None or not balancer.pool.create:
         return []
     meta = metadata(cluster, name, namespace=NAMESPACE)
     return [
@@ -40,4 +34,4 @@ def address_pool(cluster: Cluster) -> list[Object]:
 
 def service_annotations(cluster: Cluster, address: str) -> dict[str, str]:
     """What a Service says to get exactly this address. The prefix is read by MetalLB 0.14.9 and later."""
-    return {"metallb.io/address-pool": pool_name(cluster) or "", "metallb.io/loadBalancerIPs": address}
+    return {"metallb.io/address-pool": cluster.pool_name, "metallb.io/loadBalancerIPs": address}

@@ -30,11 +30,6 @@ class ChartSource:
         return self.repository.removeprefix("oci://").rstrip("/")
 
 
-def project_name(cluster: Cluster) -> str:
-    """`gitops.project`, or a project of the cluster's own name."""
-    return cluster.gitops.project or cluster.name
-
-
 def folder(cluster: Cluster) -> str:
     """The cluster's folder inside the repository."""
     return f"{cluster.gitops.path.rstrip('/')}/{cluster.name}"
@@ -64,7 +59,7 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
         "kind": "Application",
         "metadata": meta,
         "spec": {
-            "project": project_name(cluster),
+            "project": cluster.project_name,
             **_sources(cluster, release),
             "destination": _destination(cluster),
             "syncPolicy": {
@@ -87,7 +82,7 @@ def _project(cluster: Cluster, release: ChartSource | None, kinds: Sequence[tupl
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": _meta(cluster, project_name(cluster)),
+        "metadata": _meta(cluster, cluster.project_name),
         "spec": {
             "description": f"PostgreSQL cluster {cluster.name}",
             "sourceRepos": [cluster.gitops.repo_url, *([release.url] if release else [])],

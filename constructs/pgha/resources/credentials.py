@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from pgha.config.model import Cluster, User
-from pgha.resources.metadata import REVISION, dns_label, labels
+from pgha.config.model import Cluster
+from pgha.resources.metadata import REVISION, labels
 
 PASSWORD_LENGTH = 24
 """Letters and digits of a generated password (the seed has 16): 142 bits, and nothing that a URI would have
@@ -38,11 +38,6 @@ class Login:
     secret: str
 
 
-def secret_name(cluster: Cluster, user: User) -> str:
-    """`passwordSecret`, or CLUSTER-USER."""
-    return user.password_secret or f"{cluster.name}-{dns_label(user.name)}"
-
-
 def basic_auth(
     cluster: Cluster, username: str, name: str, *, extra_labels: dict[str, str] | None = None
 ) -> GeneratedSecret:
@@ -64,7 +59,7 @@ def logins(cluster: Cluster) -> list[Login]:
     pairs = [(database.owner, database.name) for database in cluster.databases]
     pairs += [(user.name, name) for user in cluster.users for name in user.databases]
     return [
-        Login(user=user, database=database, secret=secret_name(cluster, users[user]))
+        Login(user=user, database=database, secret=cluster.secret_name(users[user]))
         for user, database in dict.fromkeys(pairs)
         if user in users and users[user].authentication == "password"
     ]

@@ -1,7 +1,6 @@
 """Names and labels that every object carries, and how an object is addressed."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,11 +43,6 @@ def metadata(
     if annotations:
         meta["annotations"] = dict(annotations)
     return meta
-
-
-def dns_label(identifier: str) -> str:
-    """A PostgreSQL identifier as part of a Kubernetes name: `app_user` → `app-user`."""
-    return re.sub(r"[^a-z0-9]+", "-", identifier.lower()).strip("-") or "x"
 
 
 def describe(obj: Object) -> str:

@@ -26,6 +26,13 @@ def secret_variable(name: str, secret: str, key: str) -> Object:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
+def per_instance(cluster: Cluster) -> Object:
+    """What each server asks for and may use at most; a part that the file leaves empty is left out."""
+    lists = {"requests": cluster.resources.requests, "limits": cluster.resources.limits}
+    found = {name: amounts.model_dump(exclude_none=True) for name, amounts in lists.items()}
+    return {name: amounts for name, amounts in found.items() if amounts}
+
+
 def small(memory: str = "128Mi") -> Object:
     """For what works for a moment: little is reserved, and more than the limit ends it."""
     return {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": memory}}

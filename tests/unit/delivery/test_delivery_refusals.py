@@ -1,7 +1,6 @@
 """Everything that can be in the way is one sentence with its remedy, and nothing is written."""
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,6 @@ from pgha.engines import plan
 from tests.support import lab
 
 NAMESPACE = "/api/v1/namespaces/lab-postgresql"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def api(server: Server, tmp_path: Path) -> Api:
-    return Api.connect(server.kubeconfig(tmp_path))
 
 
 def namespace(**labels: str) -> dict[str, object]:

@@ -1,12 +1,9 @@
 """The way without OpenTofu: order, Secrets that are made once, a second run that changes nothing."""
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from api_server import Server, running
+from api_server import Server
 
 from pgha.config.model import Cluster
 from pgha.delivery.apply import apply
@@ -17,17 +14,6 @@ from tests.support import balancer, sample
 
 CLUSTER = sample(network=balancer())
 SECRET = "/api/v1/namespaces/db-ns/secrets/db-app"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def api(server: Server, tmp_path: Path) -> Api:
-    return Api.connect(server.kubeconfig(tmp_path))
 
 
 def applied(api: Api, cluster: Cluster = CLUSTER) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from pgha.engines.bitnami.access import access, script
 from pgha.resources import backup
 from pgha.resources.address_pool import address_pool
 from pgha.resources.certificates import certificates
-from pgha.resources.credentials import GeneratedSecret, basic_auth, secret_name
+from pgha.resources.credentials import GeneratedSecret, basic_auth
 from pgha.resources.metadata import REVISION, Object, labels, metadata
 from pgha.resources.namespace import namespace
 
@@ -46,7 +46,7 @@ class Bitnami:
             labels=labels(cluster),
             annotations={REVISION: "1"},
         )
-        return [internal, *(basic_auth(cluster, user.name, secret_name(cluster, user)) for user in cluster.users)]
+        return [internal, *(basic_auth(cluster, user.name, cluster.secret_name(user)) for user in cluster.users)]
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
         """All that is not the chart's: policies and files before it, access, address, backup and alerts after."""

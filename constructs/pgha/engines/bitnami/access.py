@@ -10,7 +10,6 @@ from importlib.resources import files
 
 from pgha.config.model import Cluster, Database, User
 from pgha.engines.bitnami import chart
-from pgha.resources.credentials import secret_name
 from pgha.resources.grants import close_to_public, grants, guests, quote
 from pgha.resources.metadata import Object, checksum, metadata
 from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, job_labels, secret_variable, small
@@ -147,7 +146,7 @@ def _job(cluster: Cluster) -> Object:
     if cluster.backup is not None:
         environment.append(secret_variable("PGHA_PASSWORD_BACKUP", chart.credentials(cluster), "backup-password"))
     environment += [
-        secret_variable(variable(index), secret_name(cluster, user), "password")
+        secret_variable(variable(index), cluster.secret_name(user), "password")
         for index, user in enumerate(cluster.users)
     ]
     template: Object = {

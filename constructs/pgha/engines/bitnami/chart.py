@@ -114,6 +114,16 @@ def image_values(reference: str) -> Object:
     return found | ({"digest": digest} if digest else {})
 
 
+def tls(cluster: Cluster) -> Object:
+    """The chart's `tls`, the same for servers and Pgpool-II: the certificate of resources/certificates.py."""
+    return {
+        "enabled": True,
+        "certificatesSecret": f"{cluster.name}-tls",
+        "certFilename": "tls.crt",
+        "certKeyFilename": "tls.key",
+    }
+
+
 def release(cluster: Cluster, values: Object) -> Release:
     """What Helm or Argo CD installs."""
     monitor = (("monitoring.coreos.com", "ServiceMonitor"),) if cluster.monitoring.enabled else ()

@@ -6,7 +6,6 @@ from pgha.config.model import Cluster
 from pgha.config.parameters import parameters
 from pgha.engines.bitnami import chart
 from pgha.engines.bitnami.access import variable
-from pgha.resources.credentials import secret_name
 from pgha.resources.metadata import CHECKSUM, REVISION, Object, checksum
 from pgha.resources.pods import secret_variable
 
@@ -130,19 +129,14 @@ def values(cluster: Cluster) -> Object:
     if cluster.placement.node_selector:
         found["nodeSelector"] = dict(cluster.placement.node_selector)
     if cluster.network.tls == "required":
-        found["tls"] = {
-            "enabled": True,
-            "certificatesSecret": f"{cluster.name}-tls",
-            "certFilename": "tls.crt",
-            "certKeyFilename": "tls.key",
-        }
+        found["tls"] = chart.tls(cluster)
         found["podSecurityContext"] = {"runAsUser": 1001, "runAsGroup": 1001}
     return found
 
 
 def _environment(cluster: Cluster) -> list[Object]:
     """The users of the password file, each password from its own Secret: there is no second copy to grow stale."""
-    secrets = [(user.name, secret_name(cluster, user), "password") for user in cluster.users]
+    secrets = [(user.name, cluster.secret_name(user), "password") for user in cluster.users]
     if cluster.credentials.superuser_access:
         secrets.append((chart.SUPERUSER, chart.credentials(cluster), "postgres-password"))
     names = [variable(index) for index in range(len(secrets))]

@@ -7,6 +7,7 @@ from pgha.config.model import Cluster
 from pgha.engines.bitnami import chart, metrics, pgpool
 from pgha.resources.argocd import KEEP
 from pgha.resources.metadata import CHECKSUM, Object, checksum
+from pgha.resources.pods import per_instance
 
 MONITOR_INTERVAL, CONNECT_TIMEOUT, RECONNECT_ATTEMPTS, RECONNECT_INTERVAL = 2, 3, 3, 2
 """Seconds. repmgr looks every 2 s (its default) and asks a silent primary three times: 6 s where connections are
@@ -89,24 +90,12 @@ def _postgresql(cluster: Cluster) -> Object:
             "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
-        "resources": {
-            part: amounts
-            for part, amounts in (
-                ("requests", cluster.resources.requests.model_dump(exclude_none=True)),
-                ("limits", cluster.resources.limits.model_dump(exclude_none=True)),
-            )
-            if amounts
-        },
+        "resources": per_instance(cluster),
     }
     if cluster.postgresql.audit:
         found["audit"] = found["audit"] | {"pgAuditLog": "ddl,role,write"}
     if cluster.network.tls == "required":
-        found["tls"] = {
-            "enabled": True,
-            "certificatesSecret": f"{cluster.name}-tls",
-            "certFilename": "tls.crt",
-            "certKeyFilename": "tls.key",
-        }
+        found["tls"] = chart.tls(cluster)
     return found
 
 

@@ -17,7 +17,7 @@ from pgha.engines.cloudnative_pg.cluster import (
     refuse_what_is_missing,
 )
 from pgha.resources.address_pool import address_pool
-from pgha.resources.credentials import GeneratedSecret, basic_auth, secret_name
+from pgha.resources.credentials import GeneratedSecret, basic_auth
 from pgha.resources.metadata import Object
 from pgha.resources.monitoring import pod_monitor
 from pgha.resources.namespace import namespace
@@ -37,7 +37,7 @@ class CloudNativePG:
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """One basic-auth Secret per user, and the superuser's where the file opens it to the network."""
         made = [
-            basic_auth(cluster, user.name, secret_name(cluster, user), extra_labels=_RELOAD) for user in cluster.users
+            basic_auth(cluster, user.name, cluster.secret_name(user), extra_labels=_RELOAD) for user in cluster.users
         ]
         if cluster.credentials.superuser_access:
             made.append(basic_auth(cluster, "postgres", f"{cluster.name}-superuser", extra_labels=_RELOAD))

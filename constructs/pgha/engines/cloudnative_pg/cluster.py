@@ -1,11 +1,12 @@
 """The Cluster resource and its Databases."""
 
 from pgha.config.model import Cluster, Database, User
+from pgha.config.text import dns_label
 from pgha.engines.base import NotBuiltError
 from pgha.engines.cloudnative_pg.services import managed_services
-from pgha.resources.credentials import secret_name
 from pgha.resources.grants import close_to_public, grants, guests, quote
-from pgha.resources.metadata import Object, dns_label, metadata
+from pgha.resources.metadata import Object, metadata
+from pgha.resources.pods import per_instance
 
 API_VERSION = "postgresql.cnpg.io/v1"
 
@@ -71,7 +72,7 @@ def cluster_object(cluster: Cluster) -> Object:
         "managed": _managed(cluster),
         "postgresql": _postgresql(cluster),
         "storage": {"size": cluster.storage.size, "storageClass": cluster.storage.storage_class},
-        "resources": _resources(cluster),
+        "resources": per_instance(cluster),
         "affinity": _affinity(cluster),
     }
     if cluster.credentials.superuser_access:
@@ -114,11 +115,6 @@ def databases(cluster: Cluster) -> list[Object]:
     ]
 
 
-def parameter(value: str | int | float | bool) -> str:
-    """A postgresql.conf value in the only type that the resource takes."""
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
-
-
 def pg_hba(cluster: Cluster) -> list[str]:
     """The listed networks by password, then nobody.
 
@@ -137,7 +133,7 @@ def _initdb(cluster: Cluster) -> Object:
     initdb: Object = {
         "database": first.name,
         "owner": first.owner,
-        "secret": {"name": secret_name(cluster, _user(cluster, first.owner))},
+        "secret": {"name": cluster.secret_name(_user(cluster, first.owner))},
         "dataChecksums": True,
         "encoding": first.encoding,
         "localeCollate": first.collation,
@@ -175,14 +171,14 @@ def _role(cluster: Cluster, user: User) -> Object:
         "inherit": True,
         "superuser": user.superuser,
         "connectionLimit": user.connection_limit,
-        "passwordSecret": {"name": secret_name(cluster, user)},
+        "passwordSecret": {"name": cluster.secret_name(user)},
     }
 
 
 def _postgresql(cluster: Cluster) -> Object:
     postgresql: Object = {"pg_hba": pg_hba(cluster)}
     if cluster.postgresql.parameters:
-        postgresql["parameters"] = {name: parameter(value) for name, value in cluster.postgresql.parameters.items()}
+        postgresql["parameters"] = cluster.postgresql.settings
     if cluster.replication.mode == "sync":
         required = cluster.replication.durability == "required"
         postgresql["synchronous"] = {
@@ -194,12 +190,6 @@ def _postgresql(cluster: Cluster) -> Object:
             "failoverQuorum": required,
         }
     return postgresql
-
-
-def _resources(cluster: Cluster) -> Object:
-    lists = {"requests": cluster.resources.requests, "limits": cluster.resources.limits}
-    found = {name: amounts.model_dump(exclude_none=True) for name, amounts in lists.items()}
-    return {name: amounts for name, amounts in found.items() if amounts}
 
 
 def _affinity(cluster: Cluster) -> Object:

@@ -1,7 +1,8 @@
 """PgBouncer in front of the primary: one pool for everybody, and one per application on request."""
 
 from pgha.config.model import Cluster, Pooler
-from pgha.resources.metadata import Object, dns_label, metadata
+from pgha.config.text import dns_label
+from pgha.resources.metadata import Object, metadata
 
 
 def poolers(cluster: Cluster) -> list[Object]:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from pgha.config.changes import Change, changes
 from pgha.config.model import Cluster
-from pgha.resources.metadata import dns_label
+from pgha.config.text import dns_label
 
 
 class Level(StrEnum):

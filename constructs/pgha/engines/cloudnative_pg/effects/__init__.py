@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from pgha.config.changes import Change
 from pgha.config.model import Cluster
+from pgha.config.text import dns_label
 from pgha.engines.cloudnative_pg.cluster import image
 from pgha.engines.cloudnative_pg.effects.clients import DATABASES, NETWORK
 from pgha.engines.cloudnative_pg.effects.operations import BACKUP, CREDENTIALS
@@ -17,7 +18,6 @@ from pgha.engines.cloudnative_pg.effects.server import SERVER
 from pgha.engines.cloudnative_pg.effects.words import CLUSTER
 from pgha.engines.effects import Effect, Level, Rulebook, filled
 from pgha.engines.effects.common import COMMON
-from pgha.resources.metadata import dns_label
 
 
 def image_and_parameters(before: Cluster, after: Cluster, found: list[Change]) -> Iterator[Effect]:
