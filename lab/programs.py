@@ -1,6 +1,7 @@
 """Programs built from tools/*/go.mod with the ordinary go command, kept under a name made from their inputs."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,11 @@ FOR_A_CLUSTER = (
     "metallb",
     "cloudnative-pg",
 )
+EXTRAS = {
+    "argocd": ("kustomize", "helm", "argo-cd"),
+    "object-storage": ("versitygw", "plugin-barman-cloud"),
+}
+"""What `lab up --with NAME` builds beside that."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,12 @@ class Tool:
     name: str
     version: str
     programs: dict[str, str]
-    """Program name → Go package."""
+    """Program name → Go package; empty for a module whose files are all that is wanted of it."""
     tags: list[str] = field(default_factory=list)
     ldflags: dict[str, str] = field(default_factory=dict)
     """Variables set at link time, mostly versions."""
     files: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """File name → module and path in it: manifests that a module ships and that are read at run time."""
+    """Name → module and path in it: manifests, alone or a folder of them, that a module ships."""
 
     @property
     def source(self) -> Path:
@@ -60,7 +66,7 @@ def tool(name: str) -> Tool:
     return Tool(
         name=name,
         version=text["version"],
-        programs={program: entry["package"] for program, entry in text["programs"].items()},
+        programs={program: entry["package"] for program, entry in text.get("programs", {}).items()},
         tags=text.get("tags", []),
         ldflags=text.get("ldflags", {}),
         files={name: (entry["module"], entry["path"]) for name, entry in text.get("files", {}).items()},
@@ -107,12 +113,28 @@ def build(wanted: Tool) -> Path:
     partial.mkdir(parents=True)
     with step(f"build {wanted.name} {wanted.version}: {', '.join(wanted.programs)}") as say:
         _compile(wanted, partial, say)
-        for name, (module, path) in wanted.files.items():
-            root = run([go(), "list", "-m", "-f", "{{.Dir}}", module], cwd=wanted.source, env=_environment()).strip()
-            shutil.copyfile(Path(root) / path, partial / name)
+        for name in wanted.files:
+            _copy(shipped(wanted, name), partial / name)
     partial.rename(wanted.folder)
     shutil.rmtree(GO_CACHE / "build", ignore_errors=True)  # gigabytes that only this tool could have used again
     return wanted.folder
+
+
+def shipped(wanted: Tool, name: str) -> Path:
+    """One of a tool's files, or a folder of them, where Go unpacked its module; downloaded if it is not there."""
+    module, path = wanted.files[name]
+    told = run([go(), "mod", "download", "-json", module], cwd=wanted.source, env=_environment())
+    return Path(json.loads(told)["Dir"]) / path
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Contents only: Go keeps its modules read-only."""
+    if source.is_dir():
+        target.mkdir()
+        for each in source.iterdir():
+            _copy(each, target / each.name)
+    else:
+        shutil.copyfile(source, target)
 
 
 def _compile(wanted: Tool, into: Path, say: Callable[[str], None]) -> None:
