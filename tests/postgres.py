@@ -1,5 +1,6 @@
 """A real PostgreSQL for a test: Debian's, on a loopback address, as an unprivileged user, gone afterwards."""
 
+import atexit
 import os
 import pwd
 import shutil
@@ -9,17 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.debian import CACHE, MissingError, libraries, postgresql
+
 _SUPERUSER_PASSWORD = "a-password-of-the-test"
-
-
-def binaries() -> Path | None:
-    """The folder with the newest server's programs."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
+_NOBODY = pwd.getpwnam("nobody")
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Server:
     def environment(self, *, user: str = "postgres", password: str = _SUPERUSER_PASSWORD) -> dict[str, str]:
         """What libpq's programs need to reach it."""
         path = f"{self.bin}:{os.environ['PATH']}"
-        return {"PATH": path, "PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": user, "PGPASSWORD": password}
+        login = {"PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": user, "PGPASSWORD": password}
+        return {"PATH": path} | login | libraries(self.bin)
 
     def query(self, sql: str, database: str = "postgres", **login: str) -> str:
         """Rows as text; an error of the server fails the test with its message."""
@@ -56,10 +56,11 @@ class Server:
 
 @contextmanager
 def primary(host: str = "127.0.0.1") -> Iterator[Server]:
-    """A new server, empty. Skips, loudly, where PostgreSQL is not installed."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("NOT RUN: PostgreSQL's server is not installed (Debian: postgresql)")
+    """A new server, empty. Skips, loudly, where PostgreSQL cannot be had."""
+    try:
+        programs = _programs()
+    except MissingError as missing:
+        pytest.skip(f"NOT RUN: no PostgreSQL server on this machine: {missing}")
     with _folder() as folder:
         secret = folder / "password"
         secret.write_text(_SUPERUSER_PASSWORD)
@@ -97,20 +98,21 @@ def _started(server: Server) -> Iterator[Server]:
 def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="pgha-test-postgres-"))
     try:
-        if user := _user():
-            os.chown(folder, user.pw_uid, user.pw_gid)
+        if os.geteuid() == 0:
+            os.chown(folder, _NOBODY.pw_uid, _NOBODY.pw_gid)
         yield folder
     finally:
         shutil.rmtree(folder)
 
 
 def _run(command: list[str | Path]) -> None:
-    user = _user()
+    root = os.geteuid() == 0
     done = subprocess.run(
         command,
-        user=user.pw_uid if user else None,
-        group=user.pw_gid if user else None,
-        extra_groups=[] if user else None,
+        env=os.environ | libraries(Path(command[0])),
+        user=_NOBODY.pw_uid if root else None,
+        group=_NOBODY.pw_gid if root else None,
+        extra_groups=[] if root else None,
         cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -121,9 +123,18 @@ def _run(command: list[str | Path]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def _user() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses to run as root."""
-    return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+@cache
+def _programs() -> Path:
+    """The server's programs where nobody may run them: PostgreSQL refuses to run as root."""
+    found = postgresql()
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in found.parents):
+        return found
+    copy = Path(tempfile.mkdtemp(prefix="pgha-test-programs-"))
+    atexit.register(shutil.rmtree, copy)
+    copy.chmod(0o755)
+    tree = next(folder for folder in found.parents if folder.parent == CACHE)
+    shutil.copytree(tree / "usr", copy / "usr", symlinks=True)
+    return copy / found.relative_to(tree)
 
 
 def _free_port() -> int:

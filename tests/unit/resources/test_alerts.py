@@ -1,7 +1,6 @@
 """Every alert fires when it must and not a moment before: promtool's own unit tests, on the rules of the sample."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from ruamel.yaml import YAML
 
 from pgha.engines import plan
 from tests.access import apply
+from tests.debian import MissingError, promtool
 from tests.postgres import primary
 from tests.support import ROOT, anywhere, postgres_ha
 
@@ -105,9 +105,10 @@ def rules() -> dict[str, Any]:
 
 def firing(tmp_path: Path, series: Series, at: str, expected: set[tuple[str, str]]) -> None:
     """Assert that exactly these alerts, by name and severity, fire at this time."""
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("NOT RUN: promtool is not installed (Debian: prometheus)")
+    try:
+        program = promtool()
+    except MissingError as missing:
+        pytest.skip(f"NOT RUN: no promtool on this machine: {missing}")
     write = YAML()
     write.dump(rules(), tmp_path / "rules.yaml")
     query = "count by (alertname, severity) (ALERTS{alertstate='firing'})"
@@ -118,7 +119,7 @@ def firing(tmp_path: Path, series: Series, at: str, expected: set[tuple[str, str
         "promql_expr_test": [{"expr": query, "eval_time": at, "exp_samples": samples}],
     }
     write.dump({"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [tests]}, tmp_path / "tests.yaml")
-    command = [program, "test", "rules", str(tmp_path / "tests.yaml")]
+    command = [str(program), "test", "rules", str(tmp_path / "tests.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
