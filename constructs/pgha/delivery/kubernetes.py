@@ -7,16 +7,20 @@ service account); its typed resources would drop fields that they do not know, s
 import ipaddress
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
+from lightkube.core.exceptions import ApiError as LightkubeError
 from lightkube.core.exceptions import ConfigError as KubeConfigError
+from lightkube.core.generic_client import BasicRequest
+from lightkube.core.websocket import WebsocketDriver
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -55,9 +59,10 @@ class Api:
     Every method raises ApiError with a sentence; a missing object is None, not an error.
     """
 
-    def __init__(self, http: httpx2.Client, server: str) -> None:
+    def __init__(self, open_http: Callable[[], httpx2.Client], server: str) -> None:
         self.server = server
-        self._http = http
+        self._open_http = open_http
+        self._http = open_http()
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
     @classmethod
@@ -68,15 +73,13 @@ class Api:
             UserError: The kubeconfig cannot be used. The server is not asked anything yet.
         """
         config = _configuration(kubeconfig)
+        params = ConnectionParams(timeout=httpx2.Timeout(_TIMEOUT_SECONDS), trust_env=_proxied(config))
         try:
-            http = Client(
-                config, ConnectionParams(timeout=httpx2.Timeout(_TIMEOUT_SECONDS), trust_env=_proxied(config))
-            )
+            return cls(lambda: Client(config, params), config.cluster.server)
         except (KubeConfigError, OSError, AssertionError) as error:
             raise UserError(
                 f"the kubeconfig {kubeconfig} cannot be used: {error}", "mend it, or name another"
             ) from error
-        return cls(http, config.cluster.server)
 
     @cached_property
     def version(self) -> str:
@@ -146,6 +149,30 @@ class Api:
     def log(self, namespace: str, pod: str) -> str:
         """What a pod's only container has written."""
         return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {}, None, "", "").text
+
+    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str], timeout: float = 20) -> str:
+        """What a command in a container writes to its standard output. Needs the right to create `pods/exec`.
+
+        Raises:
+            ApiError: It may not run there, took too long, or ended with another code than 0.
+        """
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        query: Any = {"container": container, "command": list(command), "stdout": "true", "stderr": "true"}
+        try:
+            with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
+                driver = WebsocketDriver(http, BasicRequest("GET", path, params=query), timeout)
+                done = driver.write_and_read(stdout=True, stderr=True, decode="utf-8")
+        except WebSocketUpgradeError as error:
+            status = error.response.status_code
+            raise ApiError(
+                f"nothing may be run in pod {namespace}/{pod} (status {status})", "ask for pods/exec", status
+            ) from error
+        except (LightkubeError, httpx2.HTTPError, HTTPXWSException) as error:
+            raise ApiError(f"{command[0]} did not run in pod {namespace}/{pod}: {error}", "run it again") from error
+        if done.exit_code != 0:
+            said = " ".join([*str(done.stderr).split(), *str(done.stdout).split()])
+            raise ApiError(f"{command[0]} in pod {namespace}/{pod} failed: {said}", "read what it says")
+        return str(done.stdout)
 
     def _path(self, api_version: str, kind: str, namespace: str | None, name: str | None = None) -> str:
         found = self._kinds_of(api_version).get(kind)
