@@ -101,7 +101,12 @@ class Credentials(Section):
     source: Literal["generated", "aws-secrets-manager"] = Field(
         default="generated", description="generated: OpenTofu makes them and writes them only into Secrets."
     )
-    revision: int = Field(default=1, ge=1, description="Raise it to replace every generated password.")
+    revision: int = Field(
+        default=1,
+        ge=1,
+        description="Raise it to replace every generated password; bitnami: the users' alone, the servers' own by hand "
+        "(docs/runbooks/rotate-passwords.md).",
+    )
     superuser_access: bool = Field(
         default=False, description="Give the superuser a password for connections over the network."
     )

@@ -92,7 +92,6 @@ ONE_KEY: list[tuple[str, dict[str, Any], str, str]] = [
     (CNPG, {"silence": ["PGHA-W612"]}, "silence", "nothing"),
     (CHART, {"instances": 5}, "instances", "new volume"),
     (CHART, {"instances": 2}, "instances", "failover"),
-    (CHART, {"postgresql__version": "17"}, "postgresql.version", "refused"),
     (CHART, {"postgresql__image": "example.com/pg:16.9"}, "postgresql.image", "failover"),
     (CHART, {"postgresql__parameters__work_mem": "8MB"}, "postgresql.parameters.work_mem", "failover"),
     (CHART, {"postgresql__parameters__max_connections": 500}, "postgresql.parameters.max_connections", "failover"),
@@ -186,6 +185,14 @@ def _pods(values: Any) -> Any:
 
 def _same_amount(old: Any, new: Any, key: str) -> bool:
     return key == "resources" and str(old["spec"][key]).replace("4Gi", "4096Mi") == str(new["spec"][key])
+
+
+def test_another_major_with_the_chart_is_refused() -> None:
+    image = "example.com/pg@sha256:ab"  # without one, only 16 is valid
+    before = made(CHART, postgresql__image=image)
+    (effect,) = explain(before, made(CHART, postgresql__image=image, postgresql__version="17"))
+    assert (effect.path, effect.level) == ("postgresql.version", Level.REFUSED)
+    assert effect.remedy
 
 
 def test_the_same_file_does_nothing() -> None:

@@ -140,7 +140,7 @@ def test_each_pgpool_carries_a_hundred_clients_and_all_fit_into_the_server() -> 
     ("pooler", "parameters", "wanted"),
     [
         (None, {}, (2, 128, 1, 270)),
-        (None, {"max_connections": 100}, (2, 43, 1, 100)),
+        (None, {"max_connections": 400}, (2, 128, 1, 400)),
         ({"instances": 2}, {}, (2, 128, 1, 270)),
         ({"instances": 1, "maxClientConnections": 20, "poolSize": 2}, {}, (1, 20, 2, 100)),
     ],

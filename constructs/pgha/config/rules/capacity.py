@@ -6,13 +6,12 @@ from decimal import Decimal
 
 from pgha.config.model import Cluster
 from pgha.config.parameters import parameters
+from pgha.config.pgpool import pgpool
 from pgha.config.quantity import GIB, MIB, binary, quantity
 from pgha.config.rules.registry import Findings, finding, rule
 
 _READS = ["resources", "storage", "backup", "postgresql", "engine"]
 _LEAST = 10 * GIB
-_CHILDREN, _POOL = 128, 1
-"""Pgpool-II's numbers where the file gives none: 100 clients and a margin for one pod, one connection per child."""
 _RESERVED = 10
 """Connections of repmgrd, the exporter, health checks or the operator (research bitnami-metallb-argocd 2.5)."""
 
@@ -205,34 +204,37 @@ def wal_volume(cluster: Cluster) -> Findings:
 @rule(
     "PGHA-E610",
     must="leave room for every pooled connection",
-    remedy="raise postgresql.parameters.max_connections, or lower pooler.poolSize or pooler.instances",
+    remedy="raise postgresql.parameters.max_connections, or lower pooler.instances, poolSize or, with bitnami, "
+    "maxClientConnections",
     source="research cnpg-eso 8, item 19; research bitnami-metallb-argocd 2.5; reliability: bad input 31",
     reads=["postgresql", "pooler", "users", "databases", "engine"],
 )
 def pooled_connections(cluster: Cluster) -> Findings:
     """PgBouncer opens poolSize connections per user, database and pod; Pgpool-II keeps max_pool per child and pod.
 
-    If they add up to more than max_connections less the reserved ones, clients fail under load, not before.
+    If they add up to more than max_connections less the reserved ones, clients fail under load, not before. The chart
+    always runs Pgpool-II, also without `pooler`; where the file leaves max_connections out, it gets what is needed.
     """
     pooler = cluster.pooler
-    if pooler is None:
+    given = "max_connections" in cluster.postgresql.settings
+    if (not given) if cluster.engine == "bitnami" else pooler is None:
         return
     spare = _count(cluster, "superuser_reserved_connections") + _count(cluster, "reserved_connections") + _RESERVED
     room = _count(cluster, "max_connections") - spare
     if cluster.engine == "bitnami":
-        children = pooler.max_client_connections if pooler.sets("max_client_connections") else _CHILDREN
-        kept = pooler.pool_size if pooler.sets("pool_size") else _POOL
-        needed = pooler.instances * children * kept
-        sum_ = f"{pooler.instances} pods x {children} children x {kept}"
-    else:
+        size = pgpool(pooler)
+        needed = size.pods * size.children * size.pool
+        sum_ = f"{size.pods} pods x {size.children} children x {size.pool}"
+    elif pooler is not None:
         pairs = {(database.owner, database.name) for database in cluster.databases}
         pairs |= {(user.name, name) for user in cluster.users for name in user.databases}
         own = sum(1 for _, name in pairs if name in pooler.per_application)
         pools = len(pairs) + own
         needed = pooler.instances * pooler.pool_size * pools
         sum_ = f"{pooler.instances} pods x {pooler.pool_size} x {pools} pairs of user and database"
-    if needed > room > 0:
-        yield finding("pooler", f"{sum_} = {needed} of {room}")
+    if needed > room and room + spare > 0:
+        path = "pooler" if pooler else "postgresql.parameters.max_connections"
+        yield finding(path, f"{sum_} = {needed} of {max(room, 0)}")
 
 
 @rule(
@@ -244,7 +246,7 @@ def pooled_connections(cluster: Cluster) -> Findings:
 )
 def hundred_clients(cluster: Cluster) -> Findings:
     """Three connections are kept for superusers, so max_connections 100 lets 97 clients in."""
-    if "max_connections" not in cluster.postgresql.settings or cluster.pooler:
+    if "max_connections" not in cluster.postgresql.settings or cluster.pooler or cluster.engine == "bitnami":
         return
     most = _count(cluster, "max_connections")
     room = most - _count(cluster, "superuser_reserved_connections") - _count(cluster, "reserved_connections")

@@ -95,6 +95,19 @@ def backup_method(cluster: Cluster) -> Findings:
 
 
 @rule(
+    "PGHA-E234",
+    must="be 16 with the chart's own images",
+    remedy='write "16", name your own postgresql-repmgr under postgresql.image, or use the other engine',
+    source="plan: Bitnami PostgreSQL HA Helm Chart v12.x; research bitnami-metallb-argocd 1.1, 1.4",
+    reads=["engine", "postgresql"],
+)
+def charts_major(cluster: Cluster) -> Findings:
+    """The vendor's last images of other majors belong to other lines of the chart, with other scripts."""
+    if cluster.engine == "bitnami" and not cluster.postgresql.image and cluster.postgresql.version != "16":
+        yield finding("postgresql.version", cluster.postgresql.version)
+
+
+@rule(
     "PGHA-E233",
     must="name at least one database",
     remedy="delete the key to have the database app, or name one",

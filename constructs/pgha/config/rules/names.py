@@ -28,7 +28,7 @@ _DERIVED = {
 }
 _OWN_SECRETS = {
     "cloudnative-pg": ("superuser", "ca", "server", "replication", "pooler"),
-    "bitnami": ("postgresql", "pgpool", "postgresql-credentials", "pgpool-custom-users"),
+    "bitnami": ("postgresql", "pgpool", "postgresql-credentials"),
 }
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _SPELLING = re.compile(r"[^\W\d][\w$-]*\Z")

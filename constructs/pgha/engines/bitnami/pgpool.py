@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from pgha.config.model import Cluster
 from pgha.config.parameters import parameters
+from pgha.config.pgpool import pgpool
 from pgha.engines.bitnami import chart
 from pgha.engines.bitnami.access import variable
 from pgha.resources.metadata import CHECKSUM, REVISION, Object, checksum
 from pgha.resources.pods import secret_variable
 
 FOLDER = "/pgha"
-
-PODS, CHILDREN, POOL = 2, 128, 1
-"""Where the file gives none: two pods, so that one may fail; each carries the 100 clients of the seed and a margin."""
 
 RESERVED = 13
 """Of max_connections: 3 for superusers, 10 for repmgr, the exporter, probes and the backup."""
@@ -45,15 +43,9 @@ class Size:
 
 
 def size(cluster: Cluster) -> Size:
-    """The file's numbers, or ours; without a pooler in the file, as many children as max_connections has room for."""
-    pooler, given = cluster.pooler, _max_connections(cluster)
-    if pooler is None:
-        children = CHILDREN if given is None else max(2, min(CHILDREN, (given - RESERVED) // PODS))
-        pods, pool = PODS, POOL
-    else:
-        pods = pooler.instances
-        children = pooler.max_client_connections if pooler.sets("max_client_connections") else CHILDREN
-        pool = pooler.pool_size if pooler.sets("pool_size") else POOL
+    """The file's numbers, or ours; where it leaves max_connections out, room for all of them and the reserved ones."""
+    pods, children, pool = pgpool(cluster.pooler)
+    given = _max_connections(cluster)
     needed = pods * children * pool + RESERVED
     return Size(pods=pods, children=children, pool=pool, max_connections=given or max(100, -(-needed // 10) * 10))
 
