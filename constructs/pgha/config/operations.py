@@ -80,7 +80,21 @@ class AwsSecretsManager(Section):
         default="ClusterSecretStore", description="Kind of the store."
     )
     create_store: bool = Field(
-        default=False, description="true: create the store too, using the controller's own identity."
+        default=False,
+        description="true: create the store too; it asks with the External Secrets controller's own AWS identity, "
+        "unless one of the next two names another.",
+    )
+    service_account: Name | None = Field(
+        default=None,
+        description="For createStore: a ServiceAccount of the cluster's namespace with an IAM role (IRSA), made by "
+        "you.",
+        examples=["postgres-secrets"],
+    )
+    access_keys_secret: Name | None = Field(
+        default=None,
+        description="For createStore: a Secret of the cluster's namespace with `access-key-id` and "
+        "`secret-access-key`, made by you.",
+        examples=["aws-access-keys"],
     )
     superuser_key: str | None = Field(
         default=None,

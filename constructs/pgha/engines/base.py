@@ -65,6 +65,8 @@ class Traits:
     """Field paths that an operator completes after the apply; a difference there is no drift."""
     until: Mapping[str, str] = field(default_factory=dict)
     """Status fields and the values that say the object has done its work; empty: nothing to wait for."""
+    conditions: tuple[str, ...] = ()
+    """Conditions in its status that must be True for the same."""
     holds_data: bool = False
     """Deleting it deletes data."""
     wave: int = 0

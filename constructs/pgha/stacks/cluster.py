@@ -12,6 +12,7 @@ from cdktf_cdktf_provider_kubernetes.manifest import (
     ManifestFieldManager,
     ManifestTimeouts,
     ManifestWait,
+    ManifestWaitCondition,
 )
 from cdktf_cdktf_provider_kubernetes.namespace_v1 import NamespaceV1, NamespaceV1Metadata
 from cdktf_cdktf_provider_kubernetes.secret_v1 import SecretV1, SecretV1Metadata
@@ -61,7 +62,7 @@ class ClusterStack(TerraformStack):
             manifest = self._manifest(obj, engine.traits(obj), before)
             earlier.append(manifest)
             # What holds data waits for all before it, and what comes after it (a Database) waits for it.
-            if engine.traits(obj).until:
+            if _waited_for(engine.traits(obj)):
                 before = [*before, manifest]
         self._outputs(cluster, planned.secrets)
 
@@ -106,8 +107,8 @@ class ClusterStack(TerraformStack):
             field_manager=_OURS,
             depends_on=depends_on,
             computed_fields=[*_ALWAYS_DEFAULTED, *traits.defaulted] if traits.defaulted else None,
-            wait=ManifestWait(fields=_exactly(traits.until)) if traits.until else None,
-            timeouts=ManifestTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT) if traits.until else None,
+            wait=_wait(traits) if _waited_for(traits) else None,
+            timeouts=ManifestTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT) if _waited_for(traits) else None,
             lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if traits.holds_data else None,
         )
         pin(manifest, name)
@@ -153,6 +154,17 @@ class ClusterStack(TerraformStack):
             value=[secret.name for secret in secrets],
             description="Secrets with username and password",
         )
+
+
+def _waited_for(traits: Traits) -> bool:
+    return bool(traits.until or traits.conditions)
+
+
+def _wait(traits: Traits) -> ManifestWait:
+    return ManifestWait(
+        fields=_exactly(traits.until) or None,
+        condition=[ManifestWaitCondition(type=name, status="True") for name in traits.conditions] or None,
+    )
 
 
 def _exactly(until: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ Importing this package registers every rule.
 
 import pgha.config.rules.access
 import pgha.config.rules.admission
+import pgha.config.rules.aws
 import pgha.config.rules.capacity
 import pgha.config.rules.credentials
 import pgha.config.rules.delivery

@@ -9,7 +9,10 @@ from pgha.config.text import holds_userinfo, is_secret, join
 
 _HIDDEN = "a value that is not shown"
 _AWS = "credentials.awsSecretsManager"
-_DURATION = re.compile(r"(?:[0-9]{1,6}(?:ms|s|m|h|d))+\Z")
+_PROMETHEUS = re.compile(
+    r"(?=.)(?:\d{1,6}y)?(?:\d{1,6}w)?(?:\d{1,6}d)?(?:\d{1,6}h)?(?:\d{1,6}m)?(?:\d{1,6}s)?(?:\d{1,6}ms)?\Z"
+)
+_GO = re.compile(r"(?:\d{1,6}(?:\.\d{1,6})?(?:h|m|s))+\Z", re.ASCII)
 
 
 @rule(
@@ -30,14 +33,16 @@ def store_described(cluster: Cluster) -> Findings:
     must="stand only beside the source that uses it",
     remedy="delete it, or change credentials.source",
     source="pgha",
-    reads=["credentials"],
+    reads=["credentials", "engine"],
 )
 def unused_source(cluster: Cluster) -> Findings:
     """The key does nothing with this source."""
     credentials = cluster.credentials
     if credentials.source == "generated" and credentials.aws_secrets_manager is not None:
         yield finding(_AWS, "it with source generated")
-    if credentials.source == "aws-secrets-manager" and credentials.revision != 1:
+    # The chart's programs read a password when they start: there it says when they take what is new in AWS.
+    external = credentials.source == "aws-secrets-manager"
+    if external and credentials.revision != 1 and cluster.engine == "cloudnative-pg":
         yield finding("credentials.revision", f"{credentials.revision} with source aws-secrets-manager")
 
 
@@ -68,12 +73,12 @@ def user_keys(cluster: Cluster) -> Findings:
     must="come together with superuserAccess",
     remedy="give both credentials.superuserAccess: true and superuserKey, or neither",
     source="postgresql-cluster-service: Admin credentials; research cnpg-eso 8, item 8",
-    reads=["credentials"],
+    reads=["credentials", "engine"],
 )
 def superuser_key(cluster: Cluster) -> Findings:
     """The operator ignores the superuser's Secret unless access is on, and generates a password unless there is one."""
     aws, access = cluster.credentials.aws_secrets_manager, cluster.credentials.superuser_access
-    if aws is None or cluster.credentials.source != "aws-secrets-manager":
+    if aws is None or cluster.credentials.source != "aws-secrets-manager" or cluster.engine != "cloudnative-pg":
         return
     if access and aws.superuser_key is None:
         yield finding(f"{_AWS}.superuserKey", None)
@@ -105,18 +110,19 @@ def literal_credentials(cluster: Cluster) -> Findings:
 @rule(
     "PGHA-E806",
     must="be a duration",
-    remedy="write one such as 30s, 1m or 1h",
-    source="Prometheus operator: Duration; External Secrets: refreshInterval",
+    remedy="write one such as 30s, 1m or 1h30m, the largest unit first",
+    source="Prometheus operator: Duration; External Secrets: refreshInterval, a Go duration; 0 never looks again",
     reads=["monitoring", "credentials"],
 )
 def durations(cluster: Cluster) -> Findings:
-    """The operators refuse the object."""
-    texts = {"monitoring.interval": cluster.monitoring.interval}
-    if aws := cluster.credentials.aws_secrets_manager:
-        texts[f"{_AWS}.refreshInterval"] = aws.refresh_interval
-    for path, text in texts.items():
-        if not _DURATION.match(text):
-            yield finding(path, text)
+    """The API server refuses Prometheus' objects; one ExternalSecret that its controller cannot read blocks all."""
+    if not _PROMETHEUS.match(cluster.monitoring.interval):
+        yield finding("monitoring.interval", cluster.monitoring.interval)
+    aws = cluster.credentials.aws_secrets_manager
+    if aws and not (_GO.match(aws.refresh_interval) and re.search(r"[1-9]", aws.refresh_interval)):
+        yield finding(
+            f"{_AWS}.refreshInterval", aws.refresh_interval, must="be a duration above 0 in hours, minutes and seconds"
+        )
 
 
 @rule(

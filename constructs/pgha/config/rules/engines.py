@@ -35,6 +35,13 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
             "its backups are dumps on a volume",
         ),
         (
+            "credentials.awsSecretsManager.superuserKey",
+            lambda cluster: bool(
+                cluster.credentials.aws_secrets_manager and cluster.credentials.aws_secrets_manager.superuser_key
+            ),
+            "the chart reads the superuser's password from one Secret with all of its own",
+        ),
+        (
             "network.loadBalancer.readOnlyAddress",
             lambda cluster: bool(cluster.network.load_balancer and cluster.network.load_balancer.read_only_address),
             "no Service of the chart selects only standbys",
@@ -60,7 +67,17 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
     must="be a key that the engine can honour",
     remedy="delete it, or use the other engine",
     source="design: any option works for both engines or is refused with a sentence that says why",
-    reads=["engine", "storage", "replication", "pooler", "backup", "network.loadBalancer", "gitops", "users"],
+    reads=[
+        "engine",
+        "storage",
+        "replication",
+        "pooler",
+        "backup",
+        "network.loadBalancer",
+        "gitops",
+        "users",
+        "credentials",
+    ],
 )
 def honoured(cluster: Cluster) -> Findings:
     """A key that is accepted and then ignored is a promise broken in silence."""

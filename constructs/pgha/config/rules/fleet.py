@@ -69,6 +69,13 @@ _TWO_LANS = register(
     ),
     source="data-model: LoadBalancer IP Uniqueness; reliability: bad input 36",
 )
+_STORE = register(
+    "PGHA-E909",
+    must="be made by one cluster file",
+    remedy="name it otherwise, use storeKind: SecretStore, or make it yourself for all and write createStore: false",
+    why="A ClusterSecretStore belongs to the whole Kubernetes cluster; two files would take turns overwriting it.",
+    source="design: no object ever has two owners",
+)
 
 
 def between(files: Files) -> Iterator[tuple[Path, Problem]]:
@@ -85,6 +92,7 @@ def between(files: Files) -> Iterator[tuple[Path, Problem]]:
         yield from _once(group, _NAMESPACE, lambda cluster: {"namespace": cluster.namespace})
         yield from _once(group, _ADDRESS, lambda cluster: dict(addresses(cluster)))
         yield from _once(group, _POOL_NAME, _own_pool)
+        yield from _once(group, _STORE, _own_store)
         yield from _overlaps(group)
     yield from _shared_addresses(files)
 
@@ -116,6 +124,13 @@ def _shared_addresses(files: Files) -> Iterator[tuple[Path, Problem]]:
 def _own_pool(cluster: Cluster) -> dict[str, str]:
     balancer = cluster.network.load_balancer
     return {"network.loadBalancer.pool": cluster.pool_name} if balancer and balancer.pool.create else {}
+
+
+def _own_store(cluster: Cluster) -> dict[str, str]:
+    aws = cluster.credentials.aws_secrets_manager
+    if cluster.credentials.source != "aws-secrets-manager" or aws is None or not aws.create_store:
+        return {}
+    return {"credentials.awsSecretsManager.store": aws.store} if aws.store_kind == "ClusterSecretStore" else {}
 
 
 def _overlaps(files: Files) -> Iterator[tuple[Path, Problem]]:

@@ -172,6 +172,8 @@ def reserved_role(cluster: Cluster) -> Findings:
         purpose = _ROLES.get(user.name.lower())
         if user.name.lower().startswith(("pg_", "cnpg_")):
             purpose = "PostgreSQL and the operator"
+        if user.name.lower().startswith("pgha_"):
+            purpose = "pgha's own roles: monitoring, backup"
         if purpose:
             yield finding(f"users[{index}].name", f"{user.name} (reserved for {purpose})")
 

@@ -10,7 +10,7 @@ from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Release, Requirement, Traits
 from pgha.engines.bitnami import alerts, chart, pgpool, readiness, services, values
 from pgha.engines.bitnami.access import access, script
-from pgha.resources import backup
+from pgha.resources import backup, external_secrets
 from pgha.resources.address_pool import address_pool
 from pgha.resources.certificates import certificates
 from pgha.resources.credentials import GeneratedSecret, basic_auth
@@ -24,6 +24,7 @@ _BROUGHT_BY = {
     "metallb.io/v1beta1": _METALLB,
     "monitoring.coreos.com/v1": _PROMETHEUS,
     "cert-manager.io/v1": _CERTIFICATES,
+    external_secrets.API_VERSION: external_secrets.BROUGHT_BY,
 }
 _INTERNAL = ("password", "postgres-password", "repmgr-password", "admin-password", "backup-password")
 
@@ -46,6 +47,8 @@ class Bitnami:
             labels=labels(cluster),
             annotations={REVISION: "1"},
         )
+        if external_secrets.source(cluster) is not None:
+            return [internal]
         return [internal, *(basic_auth(cluster, user.name, cluster.secret_name(user)) for user in cluster.users)]
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
@@ -56,6 +59,7 @@ class Bitnami:
             objects += services.policies(cluster)
         if cluster.network.tls == "required":
             objects += certificates(cluster, _names(cluster))
+        objects += external_secrets.objects(cluster, external_secrets.of_users(cluster))
         objects += [_files(cluster), *access(cluster), *services.external(cluster)]
         if cluster.backup is not None:
             objects += backup.objects(cluster, source=_source(cluster))
@@ -72,6 +76,10 @@ class Bitnami:
         match obj["kind"]:
             case "Namespace":
                 return Traits(holds_data=True, wave=-2)
+            case "SecretStore" | "ClusterSecretStore":
+                return Traits(wave=-2)
+            case "ExternalSecret":
+                return Traits(wave=-1, conditions=("Ready",))
             case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy" | "ConfigMap" | "Issuer" | "Certificate":
                 return Traits(wave=-1)
             case "Job":
@@ -90,7 +98,7 @@ class Bitnami:
         return services.endpoints(cluster)
 
     def requirements(self, cluster: Cluster) -> Sequence[Requirement]:
-        """MetalLB, the Prometheus operator and cert-manager, where the file uses them."""
+        """MetalLB, the Prometheus operator, cert-manager and External Secrets, where the file uses them."""
         used = {(obj["apiVersion"], obj["kind"]) for obj in self.objects(cluster) if obj["apiVersion"] in _BROUGHT_BY}
         if cluster.monitoring.enabled:
             used.add(("monitoring.coreos.com/v1", "ServiceMonitor"))
@@ -119,13 +127,9 @@ def refuse_what_is_missing(cluster: Cluster) -> None:
         NotBuiltError: The first such thing in the file.
     """
     missing = {
-        "credentials.source: aws-secrets-manager": cluster.credentials.source != "generated",
         "network.authentication: md5": cluster.network.authentication != "scram-sha-256",
         "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
         "a user who is a superuser": any(user.superuser for user in cluster.users),
-        "a role whose name begins with pgha_ (they are the engine's own)": any(
-            user.name.lower().startswith("pgha_") for user in cluster.users
-        ),
     }
     for what, asked in missing.items():
         if asked:

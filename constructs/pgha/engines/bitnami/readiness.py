@@ -4,11 +4,15 @@ from pgha.config.model import Cluster
 from pgha.engines.base import Reader, Readiness
 from pgha.engines.bitnami import chart, pgpool
 from pgha.engines.bitnami.access import access
+from pgha.resources import external_secrets
 from pgha.resources.metadata import Object
 
 
 def judge(cluster: Cluster, read: Reader) -> Readiness:
-    """Ready when servers, Pgpool-II, roles and address are; else the first that is not."""
+    """Ready when Secrets, servers, Pgpool-II, roles and address are; else the first that is not."""
+    secrets = external_secrets.objects(cluster, external_secrets.of_users(cluster))
+    if unfilled := external_secrets.waiting(secrets, read):
+        return Readiness(ready=False, summary=unfilled)
     counts = []
     for kind, name, wanted in _workloads(cluster):
         live = read("apps/v1", kind, cluster.namespace, name)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Traits
-from pgha.engines.cloudnative_pg import pooler, readiness, services
+from pgha.engines.cloudnative_pg import pooler, readiness, secrets, services
 from pgha.engines.cloudnative_pg.cluster import (
     API_VERSION,
     cluster_object,
@@ -16,8 +16,9 @@ from pgha.engines.cloudnative_pg.cluster import (
     image,
     refuse_what_is_missing,
 )
+from pgha.resources import external_secrets
 from pgha.resources.address_pool import address_pool
-from pgha.resources.credentials import GeneratedSecret, basic_auth
+from pgha.resources.credentials import GeneratedSecret
 from pgha.resources.metadata import Object
 from pgha.resources.monitoring import pod_monitor
 from pgha.resources.namespace import namespace
@@ -26,7 +27,6 @@ from pgha.resources.network_policy import allow, clients, ingress_policy
 _OPERATOR = "the CloudNativePG operator (stack platform)"
 _METALLB = "MetalLB (stack platform)"
 _PROMETHEUS = "the Prometheus operator; or set monitoring.enabled: false"
-_RELOAD = {"cnpg.io/reload": "true"}  # a rotated password is taken up without a restart
 
 
 class CloudNativePG:
@@ -36,12 +36,7 @@ class CloudNativePG:
 
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """One basic-auth Secret per user, and the superuser's where the file opens it to the network."""
-        made = [
-            basic_auth(cluster, user.name, cluster.secret_name(user), extra_labels=_RELOAD) for user in cluster.users
-        ]
-        if cluster.credentials.superuser_access:
-            made.append(basic_auth(cluster, "postgres", f"{cluster.name}-superuser", extra_labels=_RELOAD))
-        return made
+        return secrets.generated(cluster)
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
         """Namespace, address pool, policies, Cluster, Databases, Poolers, monitors: in this order."""
@@ -50,6 +45,7 @@ class CloudNativePG:
         objects = [namespace(cluster), *address_pool(cluster)]
         if cluster.network.network_policy:
             objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
+        objects += secrets.external(cluster)
         objects += [cluster_object(cluster), *databases(cluster), *pooler.poolers(cluster)]
         if cluster.monitoring.enabled:
             objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
@@ -73,6 +69,10 @@ class CloudNativePG:
                 return Traits(until={"status.applied": "true"}, holds_data=True, wave=1)
             case "Namespace":
                 return Traits(holds_data=True, wave=-2)
+            case "SecretStore" | "ClusterSecretStore":
+                return Traits(wave=-2)
+            case "ExternalSecret":
+                return Traits(wave=-1, conditions=("Ready",))
             case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy":
                 return Traits(wave=-1)
             case "Pooler" | "PodMonitor":
@@ -95,6 +95,10 @@ class CloudNativePG:
         needed += [
             Requirement(api_version=obj["apiVersion"], kind=obj["kind"], brought_by=_METALLB)
             for obj in address_pool(cluster)
+        ]
+        needed += [
+            Requirement(api_version=external_secrets.API_VERSION, kind=kind, brought_by=external_secrets.BROUGHT_BY)
+            for kind in sorted({obj["kind"] for obj in secrets.external(cluster)})
         ]
         if cluster.monitoring.enabled:
             needed.append(

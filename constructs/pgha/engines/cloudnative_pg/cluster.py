@@ -3,6 +3,7 @@
 from pgha.config.model import Cluster, Database, User
 from pgha.config.text import dns_label
 from pgha.engines.base import NotBuiltError
+from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
 from pgha.resources.grants import close_to_public, grants, guests, quote
 from pgha.resources.metadata import Object, metadata
@@ -32,7 +33,6 @@ def refuse_what_is_missing(cluster: Cluster) -> None:
     """
     missing = {
         "backup": cluster.backup is not None,
-        "credentials.source: aws-secrets-manager": cluster.credentials.source != "generated",
         "postgresql.audit": cluster.postgresql.audit,
         "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
         "a user of any database but the first who does not own it": any(
@@ -76,7 +76,7 @@ def cluster_object(cluster: Cluster) -> Object:
         "affinity": _affinity(cluster),
     }
     if cluster.credentials.superuser_access:
-        spec["superuserSecret"] = {"name": f"{cluster.name}-superuser"}
+        spec["superuserSecret"] = {"name": superuser_secret(cluster)}
     if cluster.storage.wal_size:
         spec["walStorage"] = {"size": cluster.storage.wal_size, "storageClass": cluster.storage.storage_class}
     balancer = cluster.network.load_balancer

@@ -5,6 +5,7 @@ from typing import Any
 from pgha.config.model import Cluster
 from pgha.engines.base import Reader, Readiness
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
+from pgha.engines.cloudnative_pg.secrets import waiting as unfilled_secret
 from pgha.engines.cloudnative_pg.services import lan_services
 from pgha.resources.metadata import Object
 
@@ -20,7 +21,9 @@ _HOPELESS = {
 
 
 def judge(cluster: Cluster, read: Reader) -> Readiness:
-    """Ready when all instances, roles, databases and addresses are; else the first that is not."""
+    """Ready when all Secrets, instances, roles, databases and addresses are; else the first that is not."""
+    if unfilled := unfilled_secret(cluster, read):
+        return Readiness(ready=False, summary=unfilled)
     live = read(API_VERSION, "Cluster", cluster.namespace, cluster.name)
     if live is None:
         return Readiness(ready=False, summary="the Cluster does not exist")

@@ -2,7 +2,17 @@
 
 from dataclasses import replace
 
-from pgha.engines.bitnami.effects.words import DUMP_CLAIM, DUMP_FILES, DUMPS, FILES, JOB, WATCH, nothing, pgpool
+from pgha.engines.bitnami.effects.words import (
+    DUMP_CLAIM,
+    DUMP_FILES,
+    DUMPS,
+    EXTERNAL,
+    FILES,
+    JOB,
+    WATCH,
+    nothing,
+    pgpool,
+)
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import NOTHING, SAME_QUANTITY, fewer, goes, refused, shrinks
 
@@ -55,14 +65,40 @@ OPERATIONS: Rules = {
         )
         for key in ("nfsServer", "nfsPath")
     },
-    "credentials.source": (pgpool("passwords come from elsewhere", *JOB, "Secret {namespace}/{name}-*"),),
+    "credentials.source": (
+        Case(
+            level=Level.BY_HAND,
+            reason="the users' Secrets are filled by somebody else; PostgreSQL and Pgpool-II read a password when they "
+            "start",
+            objects=EXTERNAL,
+            remedy="raise credentials.revision once the Secrets are filled",
+        ),
+    ),
     "credentials.revision": (
         pgpool("every user's password is replaced, and Pgpool-II has them too", *JOB, "Secret {namespace}/*"),
     ),
     "credentials.superuserAccess": (pgpool("Pgpool-II lets the superuser in, or no more", *FILES),),
     **{
-        f"credentials.awsSecretsManager{key}": (pgpool("passwords are read from another place", *JOB),)
-        for key in ("", ".region", ".store", ".storeKind", ".createStore", ".superuserKey", ".userKeys.*")
+        f"credentials.awsSecretsManager{key}": (
+            Case(
+                level=Level.BY_HAND,
+                reason="External Secrets fills the Secrets from another place; PostgreSQL and Pgpool-II read a "
+                "password when they start",
+                objects=EXTERNAL,
+                remedy="raise credentials.revision once the Secrets are filled",
+            ),
+        )
+        for key in (
+            "",
+            ".region",
+            ".store",
+            ".storeKind",
+            ".createStore",
+            ".serviceAccount",
+            ".accessKeysSecret",
+            ".superuserKey",
+            ".userKeys.*",
+        )
     },
-    "credentials.awsSecretsManager.refreshInterval": (nothing("External Secrets looks sooner or later"),),
+    "credentials.awsSecretsManager.refreshInterval": (nothing("External Secrets looks sooner or later", *EXTERNAL),),
 }

@@ -15,6 +15,7 @@ DUMPS = ("CronJob {namespace}/{name}-backup",)
 DUMP_FILES = ("ConfigMap {namespace}/{name}-backup",)
 DUMP_CLAIM = ("PersistentVolumeClaim {namespace}/{name}-backup", "PersistentVolume {namespace}-{name}-*")
 WATCH = ("PrometheusRule {namespace}/{name}", "ConfigMap {namespace}/{name}-dashboard")
+EXTERNAL = ("ExternalSecret {namespace}/*", "Secret {namespace}/{name}-*")
 SECRET = ("Secret {namespace}/{secret}",)
 RESTORE = "dump the databases and restore them into a new cluster with the wanted value"
 FALLING = (

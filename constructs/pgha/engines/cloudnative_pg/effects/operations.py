@@ -71,6 +71,15 @@ CREDENTIALS: Rules = {
         f"credentials.awsSecretsManager.{key}": (
             access("passwords are read from another place; open sessions stay", *_EXTERNAL, *_SECRETS),
         )
-        for key in ("region", "store", "storeKind", "createStore", "superuserKey", "userKeys.*")
+        for key in (
+            "region",
+            "store",
+            "storeKind",
+            "createStore",
+            "serviceAccount",
+            "accessKeysSecret",
+            "superuserKey",
+            "userKeys.*",
+        )
     },
 }
