@@ -1,25 +1,18 @@
 """The real chart with our values: every key is the chart's, and what comes out is what was meant.
 
-Needs the chart: from its registry, or unpacked (with its dependency) in the folder that PGHA_CHARTS names.
+Where it cannot be had (tests/charts.py) they are skipped, loudly.
 """
 
-import json
-import os
-import shutil
-import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from lab import programs
-from lab.steps import LabError
 from pgha.config.model import Cluster
 from pgha.engines import plan
 from pgha.engines.bitnami import chart as facts
+from tests import charts
 from tests.support import ROOT, balancer, postgres_ha, trio
 
 PASSED_ON = {"podSecurityContext", "image", "labels", "annotations", "podAnnotations", "customMetrics", "affinity"}
@@ -33,43 +26,8 @@ CLUSTERS = {
 
 
 @pytest.fixture(scope="session")
-def helm() -> Path:
-    """This machine's, or one built from tools/helm where there is a chart to render."""
-    if found := shutil.which("helm"):
-        return Path(found)
-    if "PGHA_CHARTS" not in os.environ and not reachable():
-        pytest.skip(f"NOT RUN: there is no chart to render: {facts.REPOSITORY} is out of reach, PGHA_CHARTS not set")
-    try:
-        return programs.build(programs.tool("helm")) / "helm"
-    except LabError as error:
-        pytest.skip(f"NOT RUN: no helm on PATH, and none can be built to render the chart with: {error}")
-
-
-def reachable() -> bool:
-    """Whether the chart's registry answers, if only that it wants a login."""
-    host = facts.REPOSITORY.removeprefix("oci://").partition("/")[0]
-    try:
-        with urllib.request.urlopen(f"https://{host}/v2/", timeout=10):
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code == 401
-    except OSError:
-        return False
-
-
-@pytest.fixture(scope="session")
-def chart(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if folder := os.environ.get("PGHA_CHARTS"):
-        return Path(folder) / facts.CHART
-    folder = tmp_path_factory.mktemp("charts")
-    command = [helm, "pull", f"{facts.REPOSITORY}/{facts.CHART}", "--version", facts.VERSION, "--untar"]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
-    except subprocess.TimeoutExpired:
-        pytest.skip("NOT RUN: the chart's registry did not answer within 60 s")
-    if done.returncode:
-        pytest.skip(f"NOT RUN: the chart cannot be pulled: {done.stderr.strip().splitlines()[-1]}")
-    return folder / facts.CHART
+def chart() -> Path:
+    return charts.chart()
 
 
 @pytest.fixture(scope="session", params=CLUSTERS)
@@ -78,18 +36,8 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def rendered(
-    helm: Path, chart: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> list[dict[str, Any]]:
-    release = plan(cluster).release
-    assert release is not None
-    file = tmp_path_factory.mktemp("values") / "values.json"
-    file.write_text(json.dumps(release.values))
-    command = [helm, "template", release.name, chart, "--namespace", cluster.namespace, "--values", file]
-    command += ["--kube-version", "1.33.0"]  # one that was built without its flags takes 1.20 for granted
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return [obj for obj in YAML(typ="safe").load_all(done.stdout) if obj]
+def rendered(cluster: Cluster) -> list[dict[str, Any]]:
+    return charts.rendered(cluster)
 
 
 def unknown(values: dict[str, Any], known: dict[str, Any], path: str = "") -> list[str]:
