@@ -4,11 +4,32 @@ from pgha.config.model import Cluster, Database, User
 
 _ON_DATABASE = ("CONNECT", "TEMPORARY", "CREATE")
 _ON_TABLES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+_OWNED = {
+    "SCHEMA": ("%I", "nspname", "pg_namespace WHERE pg_get_userbyid(nspowner)"),
+    "TABLE": (
+        "%I.%I",
+        "nspname, relname",
+        "pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+        "AND pg_get_userbyid(relowner)",
+    ),
+    "SEQUENCE": (
+        "%I.%I",
+        "nspname, relname",
+        "pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'S' AND pg_get_userbyid(relowner)",
+    ),
+    "ROUTINE": ("%s", "oid::regprocedure", "pg_proc WHERE pg_get_userbyid(proowner)"),
+}
+"""What privileges are given on: how format() writes its name, from which columns, and of what owner."""
 
 
 def quote(identifier: str) -> str:
     """An SQL identifier, quoted."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def guests(cluster: Cluster, database: Database) -> list[User]:
@@ -45,3 +66,45 @@ def grants(database: Database, user: User) -> list[str]:
     if "EXECUTE" in user.privileges:
         statements.append(f"{always} EXECUTE ON FUNCTIONS TO {to}")
     return statements
+
+
+def grants_on_what_is_there(database: Database, user: User) -> list[str]:
+    """Lines for psql: the same privileges on what the owner had made before the user came."""
+    tables = [privilege for privilege in _ON_TABLES if privilege in user.privileges]
+    to, owner = f"TO {quote(user.name)}", database.owner
+    lines = []
+    if tables or "USAGE" in user.privileges:
+        lines.append(_for_each("SCHEMA", f"GRANT USAGE ON {to}", owner))
+    if tables:
+        lines.append(_for_each("TABLE", f"GRANT {', '.join(tables)} ON {to}", owner))
+    if {"INSERT", "UPDATE", "USAGE"} & set(user.privileges):
+        lines.append(_for_each("SEQUENCE", f"GRANT USAGE, SELECT ON {to}", owner))
+    if "EXECUTE" in user.privileges:
+        lines.append(_for_each("ROUTINE", f"GRANT EXECUTE ON {to}", owner))
+    return lines
+
+
+def revocations(database: Database, users: list[User]) -> list[str]:
+    """Lines for psql that take everything back which the owner may have given these users."""
+    if not users:
+        return []
+    names = ", ".join(quote(user.name) for user in users)
+    always = f"ALTER DEFAULT PRIVILEGES FOR ROLE {quote(database.owner)} REVOKE ALL ON"
+    return [
+        f"REVOKE ALL ON DATABASE {quote(database.name)} FROM {names};",
+        *(f"{always} {what} FROM {names};" for what in ("TABLES", "SEQUENCES", "FUNCTIONS", "SCHEMAS")),
+        *(_for_each(kind, f"REVOKE ALL ON FROM {names}", database.owner) for kind in _OWNED),
+    ]
+
+
+def _for_each(kind: str, statement: str, owner: str) -> str:
+    """Run a GRANT or REVOKE, with the name after its ON, for everything of a kind that the owner owns."""
+    pattern, names, source = _OWNED[kind]
+    before, _, after = statement.partition(" ON ")
+    filled = f"{_inside(before)} ON {kind} {pattern} {_inside(after)}"
+    return f"SELECT format('{filled}', {names}) FROM {source} = {literal(owner)} \\gexec"  # noqa: S608
+
+
+def _inside(text: str) -> str:
+    """Text inside an SQL string, there inside a pattern of format()."""
+    return text.replace("'", "''").replace("%", "%%")

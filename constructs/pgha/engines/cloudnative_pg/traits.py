@@ -1,0 +1,30 @@
+"""What the operators write into objects of each kind, when they are done with one, and the order of application."""
+
+from collections.abc import Mapping
+
+from pgha.engines.base import Traits
+from pgha.engines.cloudnative_pg.readiness import HEALTHY
+
+_BEFORE = Traits(wave=-1)
+_AFTER = Traits(wave=1)
+
+TRAITS: Mapping[str, Traits] = {
+    "Namespace": Traits(holds_data=True, wave=-2),
+    "SecretStore": Traits(wave=-2),
+    "ClusterSecretStore": Traits(wave=-2),
+    "ExternalSecret": Traits(wave=-1, conditions=("Ready",)),
+    "IPAddressPool": _BEFORE,
+    "L2Advertisement": _BEFORE,
+    "NetworkPolicy": _BEFORE,
+    "ObjectStore": _BEFORE,
+    # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go).
+    "Cluster": Traits(defaulted=("spec.postgresql.parameters",), until={"status.phase": HEALTHY}, holds_data=True),
+    "Database": Traits(until={"status.applied": "true"}, holds_data=True, wave=1),
+    "DatabaseRole": Traits(until={"status.applied": "true"}, wave=1),
+    "Pooler": _AFTER,
+    "PodMonitor": _AFTER,
+    "ScheduledBackup": _AFTER,
+    "Job": Traits(until={"status.succeeded": "1"}, wave=2),
+    "Deployment": Traits(wave=2),
+}
+"""By kind; one that is not named here is applied with the Cluster and not waited for."""
