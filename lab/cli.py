@@ -9,7 +9,9 @@ import typer
 
 from lab import cgroups, cluster, kubernetes, node, relay
 from lab.home import KUBECONFIG
+from lab.programs import Extra
 from lab.steps import LabError, console
+from lab.timers import Pace
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -29,12 +31,22 @@ def up(
     nodes: Annotated[
         int | None, typer.Option(help="How many nodes, 1 to 5; 3 unless the lab on disk has another number.")
     ] = None,
+    timers: Annotated[
+        Pace | None,
+        typer.Option(
+            help="How soon a dead node is noticed: after 10 s, or Kubernetes' own 50 s.",
+        ),
+    ] = None,
+    extras: Annotated[
+        list[Extra] | None,
+        typer.Option("--with", help="What to have beside the cluster; may be given again."),
+    ] = None,
 ) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Does nothing where it runs.
 
-    Example: lab up --nodes 3
+    Example: lab up --nodes 3 --with argocd
     """
-    cluster.up(nodes)
+    cluster.up(nodes, timers, extras or [])
 
 
 @app.command()
@@ -52,6 +64,7 @@ def status(output: Annotated[str, typer.Option(help="text or json")] = "text") -
 
     Example: lab status --output json
     """
+    known = cluster.known()
     alive = {each.name: cgroups.init(each.name) is not None for each in cluster.members()}
     answers = alive.get("n1", False) and kubernetes.answers()
     ready = {name for name in kubernetes.ready_nodes() if alive.get(name)} if answers else set()
@@ -60,6 +73,8 @@ def status(output: Annotated[str, typer.Option(help="text or json")] = "text") -
         "api": answers,
         "relay": relay.running(),
         "kubeconfig": str(KUBECONFIG),
+        "timers": known.timers,
+        "extras": known.extras,
     }
     if output == "json":
         typer.echo(json.dumps(facts))

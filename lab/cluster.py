@@ -4,12 +4,15 @@ import contextlib
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from lab import addons, cgroups, kubernetes, network, node, preflight, programs, relay, rootfs, store
+from lab import addons, cgroups, extras, kubernetes, network, node, preflight, programs, relay, rootfs, store
 from lab.home import CACHE, HOME, KUBECONFIG, OWNER, STATE, locked
+from lab.programs import Extra
 from lab.steps import LabError, console, step
+from lab.timers import TIMERS, Pace
 from lab.topology import MAX_NODES, Node, nodes
 
 _RECORD = STATE / "lab.json"
@@ -21,7 +24,9 @@ class Record:
 
     nodes: int
     images: str
-    complete: bool
+    timers: Pace = "fast"
+    complete: bool = False
+    extras: tuple[Extra, ...] = ()
 
     def write(self) -> None:
         """Keep it."""
@@ -31,38 +36,51 @@ class Record:
 
 def record() -> Record | None:
     """What is on disk, if anything."""
-    return Record(**json.loads(_RECORD.read_text())) if _RECORD.exists() else None
+    if not _RECORD.exists():
+        return None
+    known = json.loads(_RECORD.read_text())
+    return Record(**known | {"extras": tuple(map(Extra, known.get("extras", ())))})
+
+
+def known() -> Record:
+    """What is on disk."""
+    found = record()
+    if found is None:
+        raise LabError("there is no lab here", "start one with `lab up`")
+    return found
 
 
 def members() -> list[Node]:
     """The nodes of the lab on disk."""
-    known = record()
-    if known is None:
-        raise LabError("there is no lab here", "start one with `lab up`")
-    return nodes(known.nodes)
+    return nodes(known().nodes)
 
 
-def up(count: int | None) -> None:
+def up(count: int | None, timers: Pace | None = None, wanted_extras: Sequence[Extra] = ()) -> None:
     """Bring the lab up, or the rest of it where an earlier run was interrupted; do nothing where it runs."""
-    known = record()
-    wanted = count or (known.nodes if known else 3)
+    found = record()
+    wanted = count or (found.nodes if found else 3)
+    pace = timers or (found.timers if found else "fast")
     if not 1 <= wanted <= MAX_NODES:
         raise LabError(f"--nodes must be 1 to {MAX_NODES}, got {wanted}", "give a number in that range")
     preflight.check(wanted)
     with locked():
         OWNER.write_text(f"{HOME}\n")
-        if known and known.nodes != wanted:
+        if found and (found.nodes, found.timers) != (wanted, pace):
             raise LabError(
-                f"the lab has {known.nodes} nodes, not {wanted}",
-                "`lab down` first: it cannot change its size",
+                f"the lab has {found.nodes} nodes and {found.timers} timers, not {wanted} and {pace}",
+                "`lab down` first: it can change neither",
             )
         started = time.monotonic()
-        if known and known.complete and _whole(nodes(wanted)):
-            console.print(f"the lab is up: {wanted} nodes, kubeconfig {KUBECONFIG}")
-            return
-        build()
-        _refuse_other_images(known)
-        _assemble(wanted)
+        if not (found and found.complete and _whole(nodes(wanted))):
+            build()
+            _refuse_other_images(found)
+            found = _assemble(Record(wanted, store.folder().name, pace, extras=found.extras if found else ()))
+        for name in wanted_extras:
+            if name not in found.extras:
+                extras.build(name)
+                extras.add(name, nodes(wanted))
+                found = replace(found, extras=(*found.extras, name))
+                found.write()
         console.print(
             f"the lab is up after {time.monotonic() - started:.0f} s: {wanted} nodes, kubeconfig {KUBECONFIG}"
         )
@@ -73,7 +91,7 @@ def build() -> None:
     for name in programs.FOR_A_CLUSTER:
         programs.build(programs.tool(name))
     programs.forget_modules()
-    for tree in (rootfs.NODE, rootfs.POSTGRESQL):
+    for tree in rootfs.FOR_A_CLUSTER:
         rootfs.build(tree)
     rootfs.unpack(rootfs.NODE)
     store.build()
@@ -84,23 +102,25 @@ def _refuse_other_images(known: Record | None) -> None:
         raise LabError("the lab on disk was made from other programs or images", "`lab down` removes it; then `lab up`")
 
 
-def _assemble(count: int) -> None:
-    everyone = nodes(count)
+def _assemble(target: Record) -> Record:
+    everyone = nodes(target.nodes)
     started = datetime.now(UTC)
-    Record(count, store.folder().name, complete=False).write()
-    with step(f"start {count} nodes") as say:
+    target.write()
+    with step(f"start {target.nodes} nodes") as say:
         kubernetes.forget_unfinished(everyone)
         network.create(everyone)
         node.collect_programs()
         for each in everyone:
             say(each.name)
             node.start(each, everyone)
-    kubernetes.create(everyone)
+    kubernetes.create(everyone, TIMERS[target.timers])
     relay.start()
     with step("wait for every node"):
         kubernetes.require_ready(everyone, heard_since=started)
     addons.install()
-    Record(count, store.folder().name, complete=True).write()
+    finished = replace(target, complete=True)
+    finished.write()
+    return finished
 
 
 def _whole(everyone: list[Node]) -> bool:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from lab import programs, rootfs
 from lab.home import SOURCE
 
-_TREES = {tree.name: tree for tree in (rootfs.NODE, rootfs.POSTGRESQL)}
+_TREES = {tree.name: tree for tree in (*rootfs.FOR_A_CLUSTER, rootfs.SERVICES)}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OCI = "application/vnd.oci.image"
 
@@ -26,6 +26,8 @@ class Image:
     base: str | None
     contents: tuple[tuple[str, Path], ...]
     """Path inside the image, and the program that goes there."""
+    links: tuple[tuple[str, str], ...]
+    """Path inside the image, and where it points."""
     config: dict[str, Any]
 
     def layers(self) -> Iterator[Path | bytes]:
@@ -33,13 +35,13 @@ class Image:
         if self.base:
             yield _TREES[self.base].tar
         if self.contents:
-            yield _layer(self.contents)
+            yield _layer(self.contents, self.links)
 
 
-def catalogue() -> list[Image]:
-    """Every image of images.toml."""
+def catalogue(extra: programs.Extra | None = None) -> list[Image]:
+    """The images of images.toml that every cluster has, or those of one extra."""
     images = []
-    for name, entry in tomllib.loads((SOURCE / "images.toml").read_text()).items():
+    for name, entry in _entries(extra).items():
         contents = tuple(
             (path, programs.program(*source.split("/"))) for path, source in entry.get("programs", {}).items()
         )
@@ -48,13 +50,19 @@ def catalogue() -> list[Image]:
             config["Entrypoint"] = entry["entrypoint"]
         if "user" in entry:
             config["User"] = entry["user"]
-        images.append(Image(name, entry.get("base"), contents, config))
+        links = tuple(entry.get("links", {}).items())
+        images.append(Image(name, entry.get("base"), contents, links, config))
     return images
 
 
+def _entries(extra: programs.Extra | None) -> dict[str, Any]:
+    listed = tomllib.loads((SOURCE / "images.toml").read_text())
+    return {name: entry for name, entry in listed.items() if entry.get("extra") == extra}
+
+
 def fingerprint() -> str:
-    """A name for the whole set: it changes when any program, tree or definition does."""
-    parts = [(SOURCE / "images.toml").read_text(), *(tree.tar.name for tree in _TREES.values())]
+    """A name for what every cluster has: it changes when any program, tree or definition does."""
+    parts = [json.dumps(_entries(None)), *(tree.tar.name for tree in rootfs.FOR_A_CLUSTER)]
     parts += [programs.tool(name).folder.name for name in programs.FOR_A_CLUSTER]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
@@ -108,8 +116,8 @@ def _blob(
     return written[known]
 
 
-def _layer(contents: tuple[tuple[str, Path], ...]) -> bytes:
-    """A tar with the programs at their places, the same bytes every time."""
+def _layer(contents: tuple[tuple[str, Path], ...], links: tuple[tuple[str, str], ...]) -> bytes:
+    """A tar with the programs and links at their places, the same bytes every time."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as layer:
         for path, program in contents:
@@ -117,6 +125,10 @@ def _layer(contents: tuple[tuple[str, Path], ...]) -> bytes:
             entry.mode, entry.size = 0o755, program.stat().st_size
             with program.open("rb") as stream:
                 layer.addfile(entry, stream)
+        for path, target in links:
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, target, 0o777
+            layer.addfile(entry)
     return out.getvalue()
 
 

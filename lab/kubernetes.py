@@ -11,6 +11,7 @@ from lab import node as machine
 from lab import programs
 from lab.home import KUBECONFIG, LOGS, node_folder
 from lab.steps import run, step, wait_until
+from lab.timers import Timers
 from lab.topology import API_PORT, CONTROL_PLANE, PODS, SERVICES, Node, on_loopback
 
 _SOCKET = "unix:///run/containerd/containerd.sock"
@@ -31,9 +32,9 @@ kind: ClusterConfiguration
 clusterName: lab
 kubernetesVersion: v{version}
 networking: {{podSubnet: {pods}, serviceSubnet: {services}}}
-apiServer: {{certSANs: ["{address}", "{loopback}"]}}
+apiServer: {{certSANs: ["{address}", "{loopback}"], extraArgs: {api_server}}}
 controllerManager:
-  extraArgs: [{{name: allocate-node-cidrs, value: "false"}}]  # each node's CNI file says which range is its own
+  extraArgs: {controller_manager}
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -44,6 +45,7 @@ failSwapOn: false
 # once collected could not be pulled again.
 evictionHard: {{nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%", imagefs.inodesFree: "0%"}}
 imageGCHighThresholdPercent: 100
+{kubelet}
 ---
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
@@ -110,11 +112,11 @@ def _marker(node: Node) -> Path:
     return node_folder(node.name) / "joined"
 
 
-def create(nodes: list[Node]) -> None:
+def create(nodes: list[Node], timers: Timers) -> None:
     """Form the cluster from running nodes. Nodes that have joined before are left alone."""
     if not joined(CONTROL_PLANE):
         with step("kubeadm init on n1"):
-            _kubeadm(CONTROL_PLANE, "init", _init_configuration())
+            _kubeadm(CONTROL_PLANE, "init", _init_configuration(timers))
             wait_until(answers, what="an answer of the API server", seconds=60)
     _write_kubeconfig()
     late = [node for node in nodes if not joined(node)]
@@ -128,11 +130,19 @@ def create(nodes: list[Node]) -> None:
                 list(pool.map(lambda node: _join(node, token, ca), late))
 
 
-def _init_configuration() -> str:
+def _init_configuration(timers: Timers) -> str:
+    # Each node's CNI file says which range is its own.
+    controller_manager = {"allocate-node-cidrs": "false", **timers.controller_manager}
     return _INIT.format(
+        api_server=_arguments(timers.api_server), controller_manager=_arguments(controller_manager),
+        kubelet="\n".join(f"{name}: {value}" for name, value in timers.kubelet.items()),
         name=CONTROL_PLANE.name, address=CONTROL_PLANE.address, port=API_PORT, socket=_SOCKET, pods=PODS,
         services=SERVICES, loopback=on_loopback(CONTROL_PLANE.address), version=programs.tool("kubernetes").version,
     )  # fmt: skip
+
+
+def _arguments(given: dict[str, str]) -> str:
+    return json.dumps([{"name": name, "value": value} for name, value in given.items()])
 
 
 def _join(node: Node, token: str, ca: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -25,9 +26,18 @@ FOR_A_CLUSTER = (
     "metallb",
     "cloudnative-pg",
 )
-EXTRAS = {
-    "argocd": ("kustomize", "helm", "argo-cd"),
-    "object-storage": ("versitygw", "plugin-barman-cloud"),
+
+
+class Extra(StrEnum):
+    """What a lab can have beside the cluster."""
+
+    ARGOCD = "argocd"
+    OBJECT_STORAGE = "object-storage"
+
+
+EXTRAS: dict[Extra, tuple[str, ...]] = {
+    Extra.ARGOCD: ("kustomize", "helm", "argo-cd"),
+    Extra.OBJECT_STORAGE: ("versitygw", "plugin-barman-cloud"),
 }
 """What `lab up --with NAME` builds beside that."""
 

@@ -43,16 +43,39 @@ NODE = Tree(
 
 POSTGRESQL = Tree(
     "postgresql",
-    ("ca-certificates", "locales", "postgresql-17", "postgresql-17-pgaudit"),
+    ("ca-certificates", "locales", "pgbouncer", "postgresql-17", "postgresql-17-pgaudit"),
     (
         # CloudNativePG runs everything as user 26, and /etc/passwd must know it.
         """--essential-hook=echo 'postgres:x:26:' >> "$1/etc/group" """,
         """--essential-hook=echo 'postgres:x:26:26::/var/lib/postgresql:/bin/bash' >> "$1/etc/passwd" """,
+        # PgBouncer's pods run as user 998 and call it where the operator expects it.
+        """--essential-hook=echo 'pgbouncer:x:998:' >> "$1/etc/group" """,
+        """--essential-hook=echo 'pgbouncer:x:998:998::/var/lib/pgbouncer:/bin/sh' >> "$1/etc/passwd" """,
+        """--customize-hook=ln -s ../sbin/pgbouncer "$1/usr/bin/pgbouncer" """,
         """--essential-hook=mkdir -p "$1/etc/postgresql-common" """,
         """--essential-hook=echo 'create_main_cluster = false' > "$1/etc/postgresql-common/createcluster.conf" """,
         """--customize-hook=chroot "$1" localedef -i en_US -f UTF-8 en_US.UTF-8""",
     ),
 )
+
+PYTHON = Tree("python", ("ca-certificates", "python3"))
+
+SERVICES = Tree(
+    "services",
+    (
+        "barman-cli-cloud", "ca-certificates", "git", "gnupg", "gpg-agent", "lighttpd", "openssh-client", "python3",
+        "redis-server", "tini", "tzdata",
+    ),
+    (
+        # Argo CD runs as user 999, and ssh asks /etc/passwd who that is; its hosts are a mounted file.
+        """--essential-hook=echo 'argocd:x:999:' >> "$1/etc/group" """,
+        """--essential-hook=echo 'argocd:x:999:999::/home/argocd:/bin/sh' >> "$1/etc/passwd" """,
+        """--customize-hook=ln -s /app/config/ssh/ssh_known_hosts "$1/etc/ssh/ssh_known_hosts" """,
+    ),
+)  # fmt: skip
+"""For the programs of the extras: an object store's clients, a Git server, Argo CD's helpers."""
+
+FOR_A_CLUSTER = (NODE, POSTGRESQL, PYTHON)
 
 
 def build(tree: Tree) -> Path:

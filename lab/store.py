@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from lab import images, programs
 from lab.home import CACHE, LOGS
@@ -61,20 +62,25 @@ def _import(catalogue: list[images.Image], root: Path, run_folder: Path) -> None
         try:
             ctr: list[str | Path] = [containerd / "ctr", "--address", socket, "--namespace", "k8s.io"]
             wait_until(lambda: _answers([*ctr, "version"]), what="containerd for unpacking", seconds=30)
-            importing = subprocess.Popen(
-                [*ctr, "images", "import", "--snapshotter", "overlayfs", "-"],
-                stdin=subprocess.PIPE, stdout=log, stderr=log,
-            )  # fmt: skip
-            assert importing.stdin is not None  # noqa: S101 - a pipe was asked for
-            with importing.stdin as archive:
-                images.write_archive(catalogue, archive)
-            if importing.wait() != 0:
-                raise LabError("containerd did not take the images", f"its words are in {LOGS / 'images.log'}")
-            for image in catalogue:  # the kubelet must never collect what nobody can pull again
-                run([*ctr, "images", "label", image.name, "io.cri-containerd.pinned=pinned"])
+            load(catalogue, ctr, log)
         finally:
             daemon.terminate()
             daemon.wait()
+
+
+def load(catalogue: list[images.Image], ctr: list[str | Path], log: IO[str]) -> None:
+    """Stream images into a running containerd; `ctr` is the command that talks to it."""
+    importing = subprocess.Popen(
+        [*ctr, "images", "import", "--snapshotter", "overlayfs", "-"],
+        stdin=subprocess.PIPE, stdout=log, stderr=log,
+    )  # fmt: skip
+    assert importing.stdin is not None  # noqa: S101 - a pipe was asked for
+    with importing.stdin as archive:
+        images.write_archive(catalogue, archive)
+    if importing.wait() != 0:
+        raise LabError("containerd did not take the images", f"its words are in {LOGS / 'images.log'}")
+    for image in catalogue:  # the kubelet must never collect what nobody can pull again
+        run([*ctr, "images", "label", image.name, "io.cri-containerd.pinned=pinned"])
 
 
 def _answers(command: list[str | Path]) -> bool:

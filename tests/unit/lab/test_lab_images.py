@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import images
+from lab import images, programs
 from lab.images import Image
 
 
@@ -15,8 +15,8 @@ def archive(tmp_path: Path) -> dict[str, bytes]:
     program = tmp_path / "hello"
     program.write_bytes(b"#!/bin/sh\necho hello\n")
     pair = [
-        Image("example.test/one:1", None, (("/bin/hello", program),), {"Entrypoint": ["/bin/hello"]}),
-        Image("example.test/two:2", None, (("/bin/hello", program),), {"User": "26:26"}),
+        Image("example.test/one:1", None, (("/bin/hello", program),), (), {"Entrypoint": ["/bin/hello"]}),
+        Image("example.test/two:2", None, (("/bin/hello", program),), (), {"User": "26:26"}),
     ]
     out = io.BytesIO()
     images.write_archive(pair, out)
@@ -52,5 +52,15 @@ def test_a_layer_that_two_images_share_is_written_once(archive: dict[str, bytes]
     assert len(layers) == 1
 
 
-def test_catalogue_names_only_programs_that_tools_build() -> None:
-    assert len(images.catalogue()) == 13
+@pytest.mark.parametrize(
+    ("extra", "tools"),
+    [(None, programs.FOR_A_CLUSTER), *((name, programs.EXTRAS[name]) for name in programs.EXTRAS)],
+)
+def test_images_hold_only_programs_that_are_built_for_them(
+    extra: programs.Extra | None, tools: tuple[str, ...]
+) -> None:
+    made = [programs.tool(name) for name in tools]
+    built = {tool.folder / name for tool in made for name in [*tool.programs, *tool.files]}
+    catalogue = images.catalogue(extra)
+    assert catalogue
+    assert {source for image in catalogue for _, source in image.contents} <= built
