@@ -19,6 +19,7 @@ from pgha.config.operations import (
     Gitops,
     Monitoring,
     ObjectStore,
+    Recovery,
 )
 from pgha.config.section import Identifier, Name, Privilege, Quantity, Section
 from pgha.config.server import Placement, Postgresql, Replication, ResourceList, Resources, Storage
@@ -45,6 +46,7 @@ __all__ = [
     "Postgresql",
     "Privilege",
     "Quantity",
+    "Recovery",
     "Replication",
     "ResourceList",
     "Resources",
@@ -85,6 +87,9 @@ class Cluster(Section):
     network: Network = Field(default=Network.model_construct(), description="Who may connect, from where, and how.")
     pooler: Pooler | None = Field(default=None, description="A connection pooler; omit for none.")
     backup: Backup | None = Field(default=None, description="Scheduled backups; omit for none.")
+    recovery: Recovery | None = Field(
+        default=None, description="The backups that a new cluster is made from; omit for an empty one."
+    )
     monitoring: Monitoring = Field(
         default=Monitoring.model_construct(), description="Objects for Prometheus and Grafana."
     )

@@ -14,12 +14,35 @@ class ObjectStore(Section):
     endpoint: str | None = Field(
         default=None, description="URL of an S3-compatible server; default: AWS.", examples=["https://s3.example.com"]
     )
-    credentials_secret: Name = Field(
-        description="Name of the Secret with ACCESS_KEY_ID and ACCESS_SECRET_KEY.", examples=["backup-credentials"]
+    region: str | None = Field(default=None, description="AWS region of the bucket.", examples=["eu-west-1"])
+    credentials_secret: Name | None = Field(
+        default=None,
+        description="Name of the Secret with ACCESS_KEY_ID and ACCESS_SECRET_KEY.",
+        examples=["backup-credentials"],
+    )
+    iam_role: str | None = Field(
+        default=None,
+        description="Instead of keys: the IAM role that the servers' service account takes on (EKS).",
+        examples=["arn:aws:iam::123456789012:role/postgres-backup"],
     )
     endpoint_ca_secret: Name | None = Field(
         default=None, description="Name of the Secret whose key ca.crt signs the endpoint's certificate."
     )
+
+
+class Recovery(Section):
+    """Make the cluster from another one's backups, when it is new. `pgha restore` writes this section."""
+
+    cluster: Name = Field(
+        description="Name of the cluster whose backups they are: its folder in the destination.",
+        examples=["postgres-cluster"],
+    )
+    target_time: str | None = Field(
+        default=None,
+        description="State of that moment, with date, time and zone; default: the newest that was archived.",
+        examples=["2026-11-21T17:05:00Z"],
+    )
+    object_store: ObjectStore = Field(description="Where those backups are; it is only read.")
 
 
 class DumpVolume(Section):

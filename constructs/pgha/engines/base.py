@@ -5,7 +5,7 @@ Pure; nothing here reads or writes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pgha.config.model import Cluster
 from pgha.config.problems import UserError
@@ -13,6 +13,9 @@ from pgha.resources.credentials import GeneratedSecret
 from pgha.resources.metadata import Object
 
 Reader = Callable[[str, str, str | None, str], Object | None]
+if TYPE_CHECKING:
+    from pgha.engines.backups import Backups
+
 """Reads one live object: (apiVersion, kind, namespace, name) → the object, or None where there is none."""
 
 
@@ -107,6 +110,10 @@ class Engine(Protocol):
         Raises:
             NotBuiltError: The file asks for something that this engine cannot do yet.
         """
+
+    @property
+    def backups(self) -> "Backups":
+        """How its backups are made, and what can be made from them."""
 
     def release(self, cluster: Cluster) -> Release | None:
         """The chart that runs PostgreSQL, where one does. What it makes is in none of `objects`."""

@@ -34,7 +34,7 @@ def leaves(node: dict[str, Any], path: str = "") -> set[str]:
     return found
 
 
-REQUIRED_SECTIONS = {"network.loadBalancer.pool"}
+REQUIRED_SECTIONS = {"network.loadBalancer.pool", "recovery.objectStore"}
 
 
 def test_the_walk_finds_every_key_of_the_schema() -> None:

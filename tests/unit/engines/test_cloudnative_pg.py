@@ -301,7 +301,6 @@ def test_no_list_is_empty(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"backup": {}}, "backup is not built yet"),
         ({"postgresql": {"audit": True}}, "postgresql.audit is not built yet"),
         ({"users": [{"name": "app", "authentication": "cert"}]}, "authentication: cert is not built yet"),
         (
@@ -313,7 +312,7 @@ def test_no_list_is_empty(cluster: Cluster) -> None:
         ),
         ({"postgresql": {"version": "99"}}, "no image is known for PostgreSQL 99; name one under postgresql.image"),
     ],
-    ids=["backup", "audit", "cert", "guest", "image"],
+    ids=["audit", "cert", "guest", "image"],
 )
 def test_fails_on_what_is_not_built(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NotBuiltError, match=words):

@@ -12,6 +12,7 @@ import pgha.config.rules.delivery
 import pgha.config.rules.engines
 import pgha.config.rules.names
 import pgha.config.rules.network
+import pgha.config.rules.object_store
 import pgha.config.rules.postgresql
 import pgha.config.rules.schedule
 import pgha.config.rules.topology  # noqa: F401 - for the registering

@@ -35,6 +35,11 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
             "its backups are dumps on a volume",
         ),
         (
+            "recovery",
+            lambda cluster: cluster.recovery is not None,
+            "its dumps are restored into a running cluster: docs/how-to/restore-a-dump.md",
+        ),
+        (
             "credentials.awsSecretsManager.superuserKey",
             lambda cluster: bool(
                 cluster.credentials.aws_secrets_manager and cluster.credentials.aws_secrets_manager.superuser_key
@@ -73,6 +78,7 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
         "replication",
         "pooler",
         "backup",
+        "recovery",
         "network.loadBalancer",
         "gitops",
         "users",

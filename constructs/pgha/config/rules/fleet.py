@@ -9,6 +9,7 @@ from pgha.config.model import Cluster
 from pgha.config.problems import Problem
 from pgha.config.quantity import overlap, spans
 from pgha.config.rules.network import addresses, ranges
+from pgha.config.rules.object_store import place
 
 Files = Sequence[tuple[Path, Cluster]]
 Claims = Callable[[Cluster], dict[str, str]]
@@ -69,6 +70,16 @@ _TWO_LANS = register(
     ),
     source="data-model: LoadBalancer IP Uniqueness; reliability: bad input 36",
 )
+_ARCHIVE = register(
+    "PGHA-E908",
+    must="lie apart from another cluster's backups",
+    remedy="give each cluster a destination of its own",
+    why=(
+        "Two clusters that archive into one place, or the one inside the other's folders, delete each other's backups "
+        "when retention cleans up, and neither can be restored."
+    ),
+    source="Barman Cloud: one server, one archive",
+)
 _STORE = register(
     "PGHA-E909",
     must="be made by one cluster file",
@@ -84,6 +95,7 @@ def between(files: Files) -> Iterator[tuple[Path, Problem]]:
         if path.parent.name == FOLDER and path.stem != cluster.name and _FILE.id not in cluster.silence:
             yield path, _FILE.at("name", f"{cluster.name} in {path.name}")
     yield from _once(files, _NAME, lambda cluster: {"name": cluster.name})
+    yield from _shared_archives(files)
     # Two Kubernetes clusters share neither namespaces nor address pools.
     groups: dict[tuple[str, str], list[tuple[Path, Cluster]]] = {}
     for path, cluster in files:
@@ -119,6 +131,20 @@ def _shared_addresses(files: Files) -> Iterator[tuple[Path, Problem]]:
             silent = _TWO_LANS.id in {*cluster.silence, *other.silence}
             if _kubernetes(cluster) != _kubernetes(other) and not silent:
                 yield path, _TWO_LANS.at(key, f"{value}, as in {owner}")
+
+
+def _shared_archives(files: Files) -> Iterator[tuple[Path, Problem]]:
+    """Folders are DESTINATION/NAME, so with other names it takes one destination inside the other's folder."""
+    known: list[tuple[Path, str]] = []
+    for path, cluster in files:
+        if cluster.backup is None or cluster.backup.object_store is None:
+            continue
+        own = place(cluster.backup.object_store, cluster.name)
+        for owner, other in known:
+            if own.startswith(other) or other.startswith(own):
+                yield path, _ARCHIVE.at("backup.objectStore.destination", f"{own.split()[1]}, as in {owner}")
+                break
+        known.append((path, own))
 
 
 def _own_pool(cluster: Cluster) -> dict[str, str]:

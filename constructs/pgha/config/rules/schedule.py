@@ -181,31 +181,6 @@ def destination_given(cluster: Cluster) -> Findings:
 
 
 @rule(
-    "PGHA-E709",
-    must="be the URL of a bucket",
-    remedy="write s3://BUCKET/FOLDER, and the server's URL as endpoint",
-    source="Barman Cloud: destinationPath, endpointURL",
-    reads=["backup"],
-)
-def destination(cluster: Cluster) -> Findings:
-    """The archiver takes a bucket; a folder or a web address fails at the first segment of write-ahead log."""
-    store = cluster.backup.object_store if cluster.backup else None
-    if store is None:
-        return
-    if not re.match(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\s?#]*)?\Z", store.destination):
-        yield finding("backup.objectStore.destination", store.destination)
-    if store.endpoint is not None and not re.match(r"https?://[^\s/@]+(?::[0-9]+)?/?\Z", store.endpoint):
-        yield finding("backup.objectStore.endpoint", store.endpoint, must="be the URL of a server")
-    if store.endpoint_ca_secret and not (store.endpoint or "").startswith("https://"):
-        yield finding(
-            "backup.objectStore.endpointCaSecret",
-            "it",
-            must="stand beside an https endpoint",
-            remedy="give the endpoint, or delete the key",
-        )
-
-
-@rule(
     "PGHA-E710",
     must="come together",
     remedy="give both nfsServer and nfsPath, or neither",

@@ -11,6 +11,7 @@ from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Releas
 from pgha.engines.bitnami import alerts, chart, pgpool, readiness, services, values
 from pgha.engines.bitnami.access import access, script
 from pgha.resources import backup, external_secrets
+from pgha.engines.bitnami.dumps import Dumps
 from pgha.resources.address_pool import address_pool
 from pgha.resources.certificates import certificates
 from pgha.resources.credentials import GeneratedSecret, basic_auth
@@ -34,6 +35,7 @@ class Bitnami:
 
     name = "bitnami"
 
+    backups = Dumps()
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """The chart's own passwords in one Secret, and one Secret per user.
 

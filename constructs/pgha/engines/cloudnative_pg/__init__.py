@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Traits
-from pgha.engines.cloudnative_pg import pooler, readiness, secrets, services
+from pgha.engines.cloudnative_pg import backup, pooler, readiness, secrets, services
+from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
 from pgha.engines.cloudnative_pg.cluster import (
     API_VERSION,
     cluster_object,
@@ -25,6 +26,7 @@ from pgha.resources.namespace import namespace
 from pgha.resources.network_policy import allow, clients, ingress_policy
 
 _OPERATOR = "the CloudNativePG operator (stack platform)"
+_BARMAN = "the Barman Cloud plugin (docs/how-to/back-up-and-restore.md)"
 _METALLB = "MetalLB (stack platform)"
 _PROMETHEUS = "the Prometheus operator; or set monitoring.enabled: false"
 
@@ -33,20 +35,22 @@ class CloudNativePG:
     """PostgreSQL run by the CloudNativePG operator."""
 
     name = "cloudnative-pg"
+    backups = PhysicalBackups()
 
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """One basic-auth Secret per user, and the superuser's where the file opens it to the network."""
         return secrets.generated(cluster)
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
-        """Namespace, address pool, policies, Cluster, Databases, Poolers, monitors: in this order."""
+        """Namespace, address pool, policies, object stores, Cluster, Databases, Poolers, backups, monitors."""
         refuse_what_is_missing(cluster)
         pods = self.pods(cluster)
         objects = [namespace(cluster), *address_pool(cluster)]
         if cluster.network.network_policy:
             objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
         objects += secrets.external(cluster)
-        objects += [cluster_object(cluster), *databases(cluster), *pooler.poolers(cluster)]
+        objects += [*backup.stores(cluster), cluster_object(cluster), *databases(cluster), *pooler.poolers(cluster)]
+        objects += backup.schedule(cluster)
         if cluster.monitoring.enabled:
             objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
         return objects
@@ -73,9 +77,9 @@ class CloudNativePG:
                 return Traits(wave=-2)
             case "ExternalSecret":
                 return Traits(wave=-1, conditions=("Ready",))
-            case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy":
+            case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy" | "ObjectStore":
                 return Traits(wave=-1)
-            case "Pooler" | "PodMonitor":
+            case "Pooler" | "PodMonitor" | "ScheduledBackup":
                 return Traits(wave=1)
             case _:
                 return Traits()
@@ -90,8 +94,11 @@ class CloudNativePG:
             "Cluster",
             *(["Database"] if databases(cluster) else []),
             *(["Pooler"] if cluster.pooler else []),
+            *(["ScheduledBackup"] if cluster.backup else []),
         ]
         needed = [Requirement(api_version=API_VERSION, kind=kind, brought_by=_OPERATOR) for kind in kinds]
+        if backup.stores(cluster):
+            needed.append(Requirement(api_version=backup.STORE_VERSION, kind="ObjectStore", brought_by=_BARMAN))
         needed += [
             Requirement(api_version=obj["apiVersion"], kind=obj["kind"], brought_by=_METALLB)
             for obj in address_pool(cluster)

@@ -3,6 +3,7 @@
 from pgha.config.model import Cluster, Database, User
 from pgha.config.text import dns_label
 from pgha.engines.base import NotBuiltError
+from pgha.engines.cloudnative_pg import backup
 from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
 from pgha.resources.grants import close_to_public, grants, guests, quote
@@ -32,7 +33,6 @@ def refuse_what_is_missing(cluster: Cluster) -> None:
         NotBuiltError: The first such thing in the file.
     """
     missing = {
-        "backup": cluster.backup is not None,
         "postgresql.audit": cluster.postgresql.audit,
         "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
         "a user of any database but the first who does not own it": any(
@@ -68,12 +68,13 @@ def cluster_object(cluster: Cluster) -> Object:
         "smartShutdownTimeout": _SMART_SHUTDOWN_SECONDS,
         "enablePDB": True,
         "enableSuperuserAccess": cluster.credentials.superuser_access,
-        "bootstrap": {"initdb": _initdb(cluster)},
+        "bootstrap": _bootstrap(cluster),
         "managed": _managed(cluster),
         "postgresql": _postgresql(cluster),
         "storage": {"size": cluster.storage.size, "storageClass": cluster.storage.storage_class},
         "resources": per_instance(cluster),
         "affinity": _affinity(cluster),
+        **backup.cluster_parts(cluster),
     }
     if cluster.credentials.superuser_access:
         spec["superuserSecret"] = {"name": superuser_secret(cluster)}
@@ -128,12 +129,21 @@ def pg_hba(cluster: Cluster) -> list[str]:
     return [*admitted, "host all all all reject"]
 
 
-def _initdb(cluster: Cluster) -> Object:
+def _bootstrap(cluster: Cluster) -> Object:
+    """Where the data of a new cluster come from; the operator reads it only then."""
     first = cluster.databases[0]
-    initdb: Object = {
+    application = {
         "database": first.name,
         "owner": first.owner,
         "secret": {"name": cluster.secret_name(_user(cluster, first.owner))},
+    }
+    recovery = backup.recovery(cluster)
+    return {"initdb": application | _initdb(cluster)} if recovery is None else {"recovery": application | recovery}
+
+
+def _initdb(cluster: Cluster) -> Object:
+    first = cluster.databases[0]
+    initdb: Object = {
         "dataChecksums": True,
         "encoding": first.encoding,
         "localeCollate": first.collation,

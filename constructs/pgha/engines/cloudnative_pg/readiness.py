@@ -4,6 +4,7 @@ from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Reader, Readiness
+from pgha.engines.cloudnative_pg.catalogue import archives, missing_secret
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
 from pgha.engines.cloudnative_pg.secrets import waiting as unfilled_secret
 from pgha.engines.cloudnative_pg.services import lan_services
@@ -22,7 +23,7 @@ _HOPELESS = {
 
 def judge(cluster: Cluster, read: Reader) -> Readiness:
     """Ready when all Secrets, instances, roles, databases and addresses are; else the first that is not."""
-    if unfilled := unfilled_secret(cluster, read):
+    if unfilled := unfilled_secret(cluster, read) or missing_secret(cluster, read):
         return Readiness(ready=False, summary=unfilled)
     live = read(API_VERSION, "Cluster", cluster.namespace, cluster.name)
     if live is None:
@@ -34,7 +35,7 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
     instances = f"{status.get('readyInstances', 0)} of {cluster.instances} instances ready"
     if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
         return Readiness(ready=False, summary=f"{phase}, {instances}")
-    waiting = _roles(live) or _databases(cluster, read) or _addresses(cluster, read)
+    waiting = _roles(live) or _databases(cluster, read) or _addresses(cluster, read) or _archive(cluster, live)
     if waiting:
         return Readiness(ready=False, summary=waiting)
     return Readiness(ready=True, summary=f"{instances}, primary {status.get('currentPrimary')}")
@@ -58,6 +59,11 @@ def _databases(cluster: Cluster, read: Reader) -> str | None:
         if not status.get("applied"):
             return f"database {wanted['spec']['name']}: {status.get('message') or 'not made yet'}"
     return None
+
+
+def _archive(cluster: Cluster, live: Object) -> str | None:
+    """With backups in the file a cluster is ready when its write-ahead log has reached the store."""
+    return archives(live) if cluster.backup else None
 
 
 def _addresses(cluster: Cluster, read: Reader) -> str | None:

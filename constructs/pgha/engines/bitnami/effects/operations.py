@@ -37,9 +37,12 @@ OPERATIONS: Rules = {
         nothing("dumps are kept longer; the volume needs the room", *DUMPS),
     ),
     **{
-        f"backup.objectStore{key}": (NOTHING,)
-        for key in ("", ".destination", ".endpoint", ".credentialsSecret", ".endpointCaSecret")
+        f"{place}{key}": (NOTHING,)
+        for place in ("backup.objectStore", "recovery.objectStore")
+        for key in ("", ".destination", ".endpoint", ".region", ".credentialsSecret", ".iamRole", ".endpointCaSecret")
+        if place + key != "recovery.objectStore"  # it is never left out alone
     },
+    **dict.fromkeys(("recovery", "recovery.cluster", "recovery.targetTime"), (NOTHING,)),
     "backup.volume.size": (
         SAME_QUANTITY,
         replace(

@@ -1,5 +1,7 @@
 """Backups and credentials."""
 
+from dataclasses import replace
+
 from pgha.engines.cloudnative_pg.effects.words import CLUSTER, PODS, access, nothing, replaced
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import NOTHING, comes, fewer
@@ -17,6 +19,13 @@ _ELSEWHERE = Case(
     remedy="take a base backup at once, and keep the old place until it has left the retention",
 )
 
+_READ_ONCE = Case(
+    level=Level.NOTHING,
+    reason="it is read only while the cluster is made: the data that are there stay as they are",
+    objects=(*CLUSTER, "ObjectStore {namespace}/{name}-recovery"),
+    remedy="to have other data, make another cluster: pgha restore",
+)
+
 BACKUP: Rules = {
     "backup": (
         Case(
@@ -27,7 +36,10 @@ BACKUP: Rules = {
             when=comes,
             said="it comes",
         ),
-        replaced("the program that archives the write-ahead log leaves every pod, and no more backups are made"),
+        replace(
+            replaced("the program that archives the write-ahead log leaves every pod, and no more backups are made"),
+            objects=(*PODS, *_SCHEDULE, *_STORE),
+        ),
     ),
     "backup.method": (nothing("it is what the engine does anyway"),),
     "backup.schedule": (nothing("the next backup comes at another time", *_SCHEDULE),),
@@ -46,8 +58,24 @@ BACKUP: Rules = {
     "backup.objectStore": (_ELSEWHERE,),
     "backup.objectStore.destination": (_ELSEWHERE,),
     "backup.objectStore.endpoint": (_ELSEWHERE,),
+    "backup.objectStore.region": (replaced("an environment variable of the program that archives changes"),),
     "backup.objectStore.credentialsSecret": (nothing("backups use the keys of another Secret", *_STORE),),
-    "backup.objectStore.endpointCaSecret": (nothing("backups trust another authority", *_STORE),),
+    "backup.objectStore.iamRole": (replaced("the pods' service account takes on another role"),),
+    "backup.objectStore.endpointCaSecret": (replaced("the pods mount another authority's certificate"),),
+    "recovery": (_READ_ONCE,),
+    **{
+        f"recovery.{key}": (_READ_ONCE,)
+        for key in (
+            "cluster",
+            "targetTime",
+            "objectStore.destination",
+            "objectStore.endpoint",
+            "objectStore.region",
+            "objectStore.credentialsSecret",
+            "objectStore.iamRole",
+            "objectStore.endpointCaSecret",
+        )
+    },
     **{f"backup.volume.{key}": (NOTHING,) for key in ("size", "storageClass", "nfsServer", "nfsPath")},
 }
 
