@@ -20,7 +20,7 @@ from lab import cgroups
 from lab.home import HOME, LOGS
 from lab.network import NAMESPACES
 from lab.steps import LabError, wait_until
-from lab.topology import API_PORT, CONTROL_PLANE, LAN_NAMESPACE, LOAD_BALANCERS, POSTGRESQL_PORT, on_loopback
+from lab.topology import API_PORT, CONTROL_PLANE, GIT_PORT, LAN_NAMESPACE, LOAD_BALANCERS, POSTGRESQL_PORT, on_loopback
 
 _GROUP = "relay"
 _CLONE_NEWNET = 0x40000000
@@ -28,6 +28,7 @@ _CHUNK = 64 * 1024
 
 TARGETS: list[tuple[IPv4Address, int]] = [
     (CONTROL_PLANE.address, API_PORT),
+    (CONTROL_PLANE.address, GIT_PORT),
     *((address, POSTGRESQL_PORT) for address in LOAD_BALANCERS),
 ]
 

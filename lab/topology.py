@@ -16,6 +16,9 @@ DNS = IPv4Address("10.96.0.10")
 
 API_PORT = 6443
 POSTGRESQL_PORT = 5432
+GIT_PORT = 30418
+"""Port of every node on which a Git server answers, where the lab has one."""
+
 MAX_NODES = 5
 
 
