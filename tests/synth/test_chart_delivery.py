@@ -10,6 +10,7 @@ import pytest
 from pgha.config.model import Cluster
 from pgha.engines import engine_of, plan
 from pgha.gitops import tree
+from pgha.resources.argocd import KINDS
 from pgha.stacks import ClusterStack
 from tests.support import balancer, postgres_ha, sample, trio
 
@@ -148,7 +149,8 @@ def test_no_object_has_two_owners(cluster: Cluster) -> None:
 
 
 def test_the_tree_is_laid_out_as_the_plan_says() -> None:
-    files = list(tree(postgres_ha()))
+    *files, health = tree(postgres_ha())
+    assert health == "kubernetes/argocd/health.yaml"
     folder = "kubernetes/applications/postgres-ha"
     assert files[:2] == [f"{folder}/application.yaml", f"{folder}/values/postgresql-values.yaml"]
     assert all(path.startswith(f"{folder}/manifests/{number:02}-") for number, path in enumerate(files[2:], start=1))
@@ -182,7 +184,8 @@ def test_a_chart_repository_of_ones_own() -> None:
 def test_argocd_prunes_heals_and_tries_again(cluster: Cluster) -> None:
     policy = application(cluster)["syncPolicy"]
     assert policy["automated"] == {"prune": True, "selfHeal": True}
-    assert policy["retry"] == {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}}
+    backoff = {"duration": "5s", "factor": 2, "maxDuration": "3m"}
+    assert policy["retry"] == {"limit": -1, "refresh": True, "backoff": backoff}  # without end, with the newest commit
     app = next(obj for obj in plan(cluster).stack if obj["kind"] == "Application")
     assert "finalizers" not in app["metadata"]  # deleting the Application deletes nothing
 
@@ -223,24 +226,17 @@ def test_waves_rise() -> None:
     }
 
 
-def test_the_project_admits_what_is_applied_and_no_more() -> None:
+def test_the_project_admits_what_a_cluster_can_become_and_no_more() -> None:
     (project,) = [obj["spec"] for obj in plan(postgres_ha()).stack if obj["kind"] == "AppProject"]
     assert project["destinations"] == [{"server": "https://kubernetes.default.svc", "namespace": "postgresql"}]
     assert "clusterResourceWhitelist" not in project
     kinds = {(entry["group"], entry["kind"]) for entry in project["namespaceResourceWhitelist"]}
-    assert kinds == {
-        ("", "ConfigMap"),
-        ("", "Service"),
+    chart = {
         ("", "ServiceAccount"),
-        ("apps", "Deployment"),
         ("apps", "StatefulSet"),
-        ("batch", "CronJob"),
-        ("batch", "Job"),
-        ("monitoring.coreos.com", "PrometheusRule"),
-        ("monitoring.coreos.com", "ServiceMonitor"),
-        ("networking.k8s.io", "NetworkPolicy"),
         ("policy", "PodDisruptionBudget"),
     }
+    assert kinds == KINDS | chart  # a cluster file can become nothing else inside its namespace
 
 
 def test_what_the_server_adds_to_the_chart_is_no_difference() -> None:

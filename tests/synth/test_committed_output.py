@@ -54,11 +54,12 @@ def test_state_is_nobodys_orphan(tmp_path: Path) -> None:
 
 def test_the_tree_of_argocd_is_numbered_in_order() -> None:
     files = tree(sample(delivery="argocd", network=balancer()))
-    assert list(files) == [
-        "kubernetes/applications/db/application.yaml",
-        "kubernetes/applications/db/manifests/01-networkpolicy-db.yaml",
-        "kubernetes/applications/db/manifests/02-cluster-db.yaml",
-    ]
+    first, *manifests, health = files
+    assert first == "kubernetes/applications/db/application.yaml"
+    assert health == "kubernetes/argocd/health.yaml"
+    folder = "kubernetes/applications/db/manifests"
+    assert all(path.startswith(f"{folder}/{number:02}-") for number, path in enumerate(manifests, start=1))
+    assert manifests[:2] == [f"{folder}/01-networkpolicy-db.yaml", f"{folder}/02-cluster-db.yaml"]
     assert "path: kubernetes/applications/db/manifests" in files["kubernetes/applications/db/application.yaml"]
 
 

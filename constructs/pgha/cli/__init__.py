@@ -31,7 +31,11 @@ def application(words: Sequence[str] = ()) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for name in [words[0]] if words and words[0] in _COMMANDS else _COMMANDS:
-        app.command(name=name)(import_module(f"pgha.cli.{name}").run)
+        module = import_module(f"pgha.cli.{name}")
+        if hasattr(module, "run"):
+            app.command(name=name)(module.run)
+        else:  # a group of commands
+            app.add_typer(module.app)
     return app
 
 

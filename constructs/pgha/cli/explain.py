@@ -111,28 +111,29 @@ def _json(cluster: Cluster, _title: str, effects: Sequence[Effect]) -> str:
     return json.dumps(facts, indent=2, ensure_ascii=False)
 
 
-def _markdown(cluster: Cluster, title: str, effects: Sequence[Effect]) -> str:
-    lines = [f"### {_cell(cluster.name)}: {_summary(effects)}", "", _cell(title)]
+def markdown(cluster: Cluster, title: str, effects: Sequence[Effect]) -> str:
+    """A heading, and a table with a row for each effect."""
+    lines = [f"### {cell(cluster.name)}: {_summary(effects)}", "", cell(title)]
     if effects:
         lines += ["", "| effect | key | old | new | why | touches |", "|---|---|---|---|---|---|"]
     for effect in effects:
         why = f"{effect.reason}. **Do:** {effect.remedy}" if effect.remedy else effect.reason
-        cells = [effect.level, _code(effect.path), _code(effect.old), _code(effect.new), _cell(why)]
-        cells.append("<br>".join(_code(name) for name in effect.objects))
+        cells = [effect.level, code(effect.path), code(effect.old), code(effect.new), cell(why)]
+        cells.append("<br>".join(code(name) for name in effect.objects))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that stays inside its cell, and that no reader takes for markup or a mention."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Verbatim text in a cell, fenced by more backticks than it holds in a row."""
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     padding = " " if text[:1] == "`" or text[-1:] == "`" else ""
     return f"{fence}{padding}{text}{padding}{fence}".replace("|", "\\|").replace("\n", " ")
 
 
-_PRINT = {Format.TEXT: _text, Format.JSON: _json, Format.MARKDOWN: _markdown}
+_PRINT = {Format.TEXT: _text, Format.JSON: _json, Format.MARKDOWN: markdown}

@@ -150,6 +150,19 @@ class Credentials(Section):
     aws_secrets_manager: AwsSecretsManager | None = Field(default=None, description="For that source.")
 
 
+class SyncWindow(Section):
+    """When Argo CD may apply changes by itself, or may not."""
+
+    name: str = Field(description="What it is called in Argo CD.", examples=["office hours"])
+    kind: Literal["allow", "deny"] = Field(
+        description="allow: only then; deny: not then. With both, deny wins.", examples=["deny"]
+    )
+    schedule: str = Field(description="When it begins: cron, five fields.", examples=["0 8 * * 1-5"])
+    duration: str = Field(description="How long it lasts.", examples=["10h", "1h30m"])
+    time_zone: str = Field(default="Etc/UTC", description="IANA time zone of the schedule.", examples=["Europe/Madrid"])
+    manual_sync: bool = Field(default=True, description="false: a sync that a person starts is refused too.")
+
+
 class Gitops(Section):
     """Where Argo CD finds what this file renders."""
 
@@ -166,6 +179,14 @@ class Gitops(Section):
     project: Name | None = Field(default=None, description="AppProject; default: one of the cluster's own name.")
     chart_repository: str | None = Field(
         default=None, description="Repository of the engine's chart; default: the vendor's."
+    )
+    layout: Literal["single", "app-of-apps", "application-set"] = Field(
+        default="single",
+        description="Who makes the Application: single, the stack; app-of-apps, a parent Application that applies "
+        "application.yaml from Git; application-set, an ApplicationSet over clusters/.",
+    )
+    sync_windows: list[SyncWindow] = Field(
+        default=[], description="When Argo CD may apply changes; default: at any time."
     )
 
 

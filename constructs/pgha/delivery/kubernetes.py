@@ -113,14 +113,14 @@ class Api:
         items: list[Object] = self._ask("GET", self._path(api_version, kind, namespace), query)["items"]
         return items
 
-    def apply(self, obj: Object, *, dry_run: bool = False) -> Object:
+    def apply(self, obj: Object, *, dry_run: bool = False, manager: str = FIELD_MANAGER) -> Object:
         """Server-side apply. The cluster file is the truth: a field that somebody else set is taken back.
 
         An operator that was installed a moment ago may not answer for its objects yet: that is waited for.
         """
         meta = obj["metadata"]
         path = self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"} | ({"dryRun": "All"} if dry_run else {})
+        query = {"fieldManager": manager, "force": "true"} | ({"dryRun": "All"} if dry_run else {})
         deadline = time.monotonic() + _WEBHOOK_SECONDS
         while True:
             try:
@@ -129,6 +129,21 @@ class Api:
                 if not error.passes or time.monotonic() >= deadline:
                     raise
             time.sleep(_RETRY_SECONDS)
+
+    def merge(self, obj: Object, change: Object) -> Object:
+        """Change a few fields of a live object; null removes one."""
+        meta = obj["metadata"]
+        path = self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        return self._ask("PATCH", path, query, change, "application/merge-patch+json", about=describe(obj))
+
+    def merge_status(self, obj: Object, change: Object) -> Object:
+        """The same for its status, as its controller would."""
+        meta = obj["metadata"]
+        path = self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        body = {"status": change}
+        return self._ask("PATCH", f"{path}/status", query, body, "application/merge-patch+json", about=describe(obj))
 
     def create(self, obj: Object) -> Object:
         """Make a new object."""

@@ -1,6 +1,6 @@
 """The engines by name, and what one cluster file becomes: who owns which object."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Engine, NotBuiltError, Release, Requirement, Traits
@@ -9,7 +9,7 @@ from pgha.engines.bitnami.effects import RULEBOOK as BITNAMI
 from pgha.engines.cloudnative_pg import CloudNativePG
 from pgha.engines.cloudnative_pg.effects import RULEBOOK as CLOUDNATIVE_PG
 from pgha.engines.effects import Effect, Rulebook, judge
-from pgha.resources.argocd import KEEP, ChartSource, application
+from pgha.resources.argocd import KEEP, KEEP_IN_TREE, MADE_BY_STACK, WAVE, ChartSource, application
 from pgha.resources.credentials import GeneratedSecret
 from pgha.resources.metadata import Object
 
@@ -32,6 +32,8 @@ class Plan:
     tree: list[Object]
     """What Argo CD applies from Git; empty with `delivery: tofu`."""
     requirements: list[Requirement]
+    argocd: list[Object] = field(default_factory=list)
+    """The AppProject and the Application, whoever applies them."""
     release: Release | None = None
     """The chart beside the objects: the stack's with `delivery: tofu`, else Argo CD's."""
 
@@ -63,18 +65,22 @@ def plan(cluster: Cluster) -> Plan:
     requirements = list(engine.requirements(cluster))
     secrets = list(engine.secrets(cluster))
     tree: list[Object] = []
+    argocd: list[Object] = []
     if cluster.delivery == "argocd":
         tree = [_synced(obj, engine.traits(obj)) for obj in objects if _is_argocds(cluster, obj)]
         # Argo CD before 3.0 takes for its own what carries its Application's name as a label, ours too; what is its
         # own and not in Git it would prune.
         objects = [_kept(cluster, obj) for obj in objects if not _is_argocds(cluster, obj)]
         secrets = [replace(secret, annotations=secret.annotations | KEEP) for secret in secrets]
-        objects += application(cluster, release=_source(release), kinds=_kinds(tree, release))
+        argocd = application(cluster, release=_source(release), kinds=_kinds(tree, release))
+        objects += [obj for obj in argocd if obj["kind"] in MADE_BY_STACK[cluster.gitops.layout]]
         requirements += [
             Requirement(api_version="argoproj.io/v1alpha1", kind=kind, brought_by="Argo CD")
             for kind in ("AppProject", "Application")
         ]
-    return Plan(secrets=secrets, stack=objects, tree=tree, requirements=requirements, release=release)
+    return Plan(
+        secrets=secrets, stack=objects, tree=tree, argocd=argocd, requirements=requirements, release=release
+    )
 
 
 def _is_argocds(cluster: Cluster, obj: Object) -> bool:
@@ -97,9 +103,9 @@ def _synced(obj: Object, traits: Traits) -> Object:
     """The object with what Argo CD must know: its wave, and that what holds data is never deleted."""
     notes = dict(obj["metadata"].get("annotations") or {})
     if traits.wave:
-        notes["argocd.argoproj.io/sync-wave"] = str(traits.wave)
+        notes[WAVE] = str(traits.wave)
     if traits.holds_data:
-        notes |= KEEP
+        notes |= KEEP_IN_TREE
     return obj | {"metadata": obj["metadata"] | ({"annotations": notes} if notes else {})}
 
 

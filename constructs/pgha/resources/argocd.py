@@ -4,12 +4,60 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgha.config.model import Cluster
+from pgha.config.operations import SyncWindow
 from pgha.resources.metadata import Object, labels
 
 _SERVER = "https://kubernetes.default.svc"
 
+API_VERSION = "argoproj.io/v1alpha1"
+
 KEEP = {"argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
 """Annotation on what Argo CD must never delete: not when it vanishes from Git, not with its Application."""
+
+KEEP_IN_TREE = KEEP | {"argocd.argoproj.io/compare-options": "IgnoreExtraneous"}
+"""The same for what Argo CD applies itself: once gone from Git it is kept without calling the Application out of sync
+for ever, which would use up the attempts to heal."""
+
+WAVE = "argocd.argoproj.io/sync-wave"
+REFRESH = "argocd.argoproj.io/refresh"
+TRACKING = "argocd.argoproj.io/tracking-id"
+"""Annotation by which Argo CD knows what it made: `APPLICATION:GROUP/KIND:NAMESPACE/NAME`."""
+
+PAUSED = "pgha/paused"
+"""Annotation on an Application: since when it is paused, and why."""
+
+KINDS = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Service"),
+        ("apps", "Deployment"),
+        ("barmancloud.cnpg.io", "ObjectStore"),
+        ("batch", "CronJob"),
+        ("batch", "Job"),
+        ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "Issuer"),
+        ("external-secrets.io", "ExternalSecret"),
+        ("external-secrets.io", "SecretStore"),
+        ("monitoring.coreos.com", "PodMonitor"),
+        ("monitoring.coreos.com", "PrometheusRule"),
+        ("monitoring.coreos.com", "ServiceMonitor"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("postgresql.cnpg.io", "Cluster"),
+        ("postgresql.cnpg.io", "Database"),
+        ("postgresql.cnpg.io", "DatabaseRole"),
+        ("postgresql.cnpg.io", "Pooler"),
+        ("postgresql.cnpg.io", "ScheduledBackup"),
+    }
+)
+"""All that a cluster file can become inside its namespace, by API group and kind. The project allows them from the
+beginning, so that a commit that adds a pooler needs no new project; no Secret and no right is among them."""
+
+MADE_BY_STACK = {
+    "single": {"AppProject", "Application"},
+    "application-set": {"AppProject"},
+    "app-of-apps": set[str](),
+}
+"""By `gitops.layout`: what the stack applies; the rest is made by a parent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +103,7 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
     meta = _meta(cluster, cluster.name)
     meta["annotations"] = {"argocd.argoproj.io/compare-options": "ServerSideDiff=true"}
     app: Object = {
-        "apiVersion": "argoproj.io/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "Application",
         "metadata": meta,
         "spec": {
@@ -65,7 +113,13 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
                 "syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true", "PruneLast=true"],
-                "retry": {"limit": 5, "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"}},
+                # Without end, since an operator may be away for longer than any number of attempts, and each time with
+                # the newest commit, since that may be the one that mends it.
+                "retry": {
+                    "limit": -1,
+                    "refresh": True,
+                    "backoff": {"duration": "5s", "factor": 2, "maxDuration": "3m"},
+                },
             },
         },
     }
@@ -79,16 +133,33 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
 
 def _project(cluster: Cluster, release: ChartSource | None, kinds: Sequence[tuple[str, str]]) -> Object:
     """From these repositories, into this namespace, these kinds, and nothing that belongs to the whole cluster."""
+    windows = cluster.gitops.sync_windows
     return {
-        "apiVersion": "argoproj.io/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "AppProject",
         "metadata": _meta(cluster, cluster.project_name),
         "spec": {
             "description": f"PostgreSQL cluster {cluster.name}",
             "sourceRepos": [cluster.gitops.repo_url, *([release.url] if release else [])],
             "destinations": [_destination(cluster)],
-            "namespaceResourceWhitelist": [{"group": group, "kind": kind} for group, kind in kinds],
+            "namespaceResourceWhitelist": [
+                {"group": group, "kind": kind} for group, kind in sorted(KINDS | set(kinds))
+            ],
+            **({"syncWindows": [_window(cluster, window) for window in windows]} if windows else {}),
         },
+    }
+
+
+def _window(cluster: Cluster, window: SyncWindow) -> Object:
+    """For this Application alone, whoever else may come into the project."""
+    return {
+        "kind": window.kind,
+        "schedule": window.schedule,
+        "duration": window.duration,
+        "timeZone": window.time_zone,
+        "manualSync": window.manual_sync,
+        "applications": [cluster.name],
+        "description": window.name,
     }
 
 

@@ -21,6 +21,7 @@ def synthesize(clusters: Iterable[Cluster], outdir: Path) -> list[Path]:
     """
     # Stack traces, and an outdir that is not given, would put this machine's paths into manifest.json.
     app = App(stack_traces=False, outdir=str(outdir))
-    stacks = [PlatformStack(app), *(ClusterStack(app, cluster) for cluster in clusters)]
+    described = list(clusters)
+    stacks = [PlatformStack(app, described), *(ClusterStack(app, cluster) for cluster in described)]
     app.synth()
     return [outdir / "stacks" / stack.node.id / "cdk.tf.json" for stack in stacks]

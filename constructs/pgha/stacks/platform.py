@@ -5,15 +5,18 @@ server.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cdktf import TerraformElement, TerraformResourceLifecycle, TerraformStack
 from cdktf_cdktf_provider_helm.provider import HelmProvider
 from cdktf_cdktf_provider_helm.release import Release
+from cdktf_cdktf_provider_kubernetes.config_map_v1_data import ConfigMapV1Data, ConfigMapV1DataMetadata
 from cdktf_cdktf_provider_kubernetes.namespace_v1 import NamespaceV1, NamespaceV1Metadata
 from constructs import Construct
 
-from pgha.config.model import Backend
+from pgha.config.model import Backend, Cluster
+from pgha.resources.argocd_health import health
 from pgha.resources.metadata import MANAGED_BY
 from pgha.stacks.parts import address, pin, prepare
 
@@ -21,11 +24,11 @@ _PRIVILEGED = {f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("
 
 
 class PlatformStack(TerraformStack):
-    """MetalLB and the CloudNativePG operator as Helm releases of exact versions."""
+    """MetalLB and the CloudNativePG operator as Helm releases of exact versions, and what Argo CD must know of them."""
 
     NAME: ClassVar[str] = "platform"
 
-    def __init__(self, scope: Construct) -> None:
+    def __init__(self, scope: Construct, clusters: Iterable[Cluster] = ()) -> None:
         super().__init__(scope, self.NAME)
         prepare(self, Backend(type="local"))
         HelmProvider(self, "helm")
@@ -44,6 +47,9 @@ class PlatformStack(TerraformStack):
             version="0.29.0",
             values={"crds": {"create": True}},
         )
+        argocds = {cluster.gitops.argocd_namespace for cluster in clusters if cluster.delivery == "argocd"}
+        for namespace in sorted(argocds):
+            self._health(namespace)
 
     def _namespace(self, name: str, labels: dict[str, str]) -> NamespaceV1:
         meta = NamespaceV1Metadata(name=name, labels={"app.kubernetes.io/managed-by": MANAGED_BY} | labels)
@@ -52,6 +58,20 @@ class PlatformStack(TerraformStack):
         namespace = NamespaceV1(self, key, metadata=meta, lifecycle=lifecycle)
         pin(namespace, key)
         return namespace
+
+    def _health(self, namespace: str) -> None:
+        """Our keys of Argo CD's ConfigMap, beside those of whoever installed it."""
+        rules = health(namespace)
+        key = address("argocd_health", namespace)
+        data = ConfigMapV1Data(
+            self,
+            key,
+            metadata=ConfigMapV1DataMetadata(name=rules["metadata"]["name"], namespace=namespace),
+            data=rules["data"],
+            field_manager="pgha",
+            force=True,
+        )
+        pin(data, key)
 
     def _release(
         self, chart: str, *, namespace: NamespaceV1, repository: str, version: str, values: dict[str, Any]

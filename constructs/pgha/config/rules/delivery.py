@@ -1,6 +1,10 @@
 """How changes reach Kubernetes: Argo CD's repository, and where objects may run."""
 
 import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
 
 from pgha.config.model import Cluster
 from pgha.config.rules.registry import Findings, finding, rule
@@ -101,3 +105,64 @@ def labels(cluster: Cluster) -> Findings:
         for key, value in pairs.items():
             if not _LABEL_KEY.match(key) or not _LABEL_VALUE.match(value):
                 yield finding(f"{path}.{key}", f"{key}={value}")
+
+
+@rule(
+    "PGHA-E831",
+    must="be five fields of cron, a duration and a time zone",
+    remedy="write schedule 0 8 * * 1-5, duration 10h and timeZone Europe/Madrid, for instance",
+    source="Argo CD: AppProject syncWindows",
+    reads=["gitops.syncWindows"],
+)
+def windows(cluster: Cluster) -> Findings:
+    """Argo CD refuses the whole AppProject, and with it every sync, for one window that it cannot read."""
+    for number, window in enumerate(cluster.gitops.sync_windows):
+        path = f"gitops.syncWindows[{number}]"
+        if len(window.schedule.split()) != 5 or not _comes(window.schedule):
+            yield finding(f"{path}.schedule", window.schedule, must="be five fields of cron")
+        if not re.match(r"(?=.*[1-9])(?:\d+h)?(?:\d+m)?\Z", window.duration):
+            yield finding(f"{path}.duration", window.duration, must="be hours and minutes such as 10h or 1h30m")
+        if not _zone(window.time_zone):
+            yield finding(f"{path}.timeZone", window.time_zone, must="be a time zone of the IANA database")
+
+
+@rule(
+    "PGHA-E832",
+    must="stand only beside an AppProject of the cluster's own",
+    remedy="leave gitops.project out, or write the window into that project",
+    source="Argo CD: AppProject syncWindows",
+    reads=["gitops.syncWindows", "gitops.project"],
+)
+def windows_of_another(cluster: Cluster) -> Findings:
+    """A window is a part of the AppProject, and one that the file only names is somebody else's."""
+    if cluster.gitops.project and cluster.gitops.sync_windows:
+        yield finding("gitops.syncWindows", f"windows in project {cluster.gitops.project}")
+
+
+@rule(
+    "PGHA-E833",
+    must="be single or app-of-apps with engine bitnami",
+    remedy="write layout: app-of-apps",
+    source="Argo CD: ApplicationSet, Git file generator",
+    reads=["gitops.layout", "engine"],
+)
+def layout(cluster: Cluster) -> Findings:
+    """An ApplicationSet makes Applications of one shape, and the chart's has sources of its own."""
+    if cluster.gitops.layout == "application-set" and cluster.engine == "bitnami":
+        yield finding("gitops.layout", cluster.gitops.layout)
+
+
+def _comes(schedule: str) -> bool:
+    try:
+        CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return True
+
+
+def _zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True

@@ -128,6 +128,20 @@ COMMON: Rules = {
     "gitops.path": _argocd("Argo CD reads another folder: commit the rendered tree there first"),
     "gitops.argocdNamespace": _argocd("the Application is made anew for another Argo CD; its objects stay", _PROJECT),
     "gitops.project": _argocd("the Application belongs to another project; its objects stay", _PROJECT),
+    "gitops.layout": (
+        Case(
+            level=Level.BY_HAND,
+            reason="the Application gets another owner; none of its objects changes, since deleting it deletes none",
+            objects=_PROJECT,
+            remedy="apply the stack, then once what makes it now (docs/how-to/argocd-layouts.md)",
+        ),
+    ),
+    **{
+        f"gitops.syncWindows[].{key}": _argocd(
+            "Argo CD applies changes at other times", ("AppProject {argocd}/{project}",)
+        )
+        for key in ("name", "kind", "schedule", "duration", "timeZone", "manualSync")
+    },
     "gitops.chartRepository": _argocd("the same chart comes from elsewhere; another version of it is another change"),
     "backend.type": _STATE,
     "backend.config.*": _STATE,
