@@ -50,14 +50,16 @@ ONE_KEY: list[tuple[str, dict[str, Any], str, str]] = [
     (CNPG, {"placement__nodeSelector": {"disk": "ssd"}}, "placement.nodeSelector.disk", "failover"),
     (CNPG, {"databases__2": {"name": "third", "owner": "app"}}, "databases[third]", "nothing"),
     (CNPG, {"databases__1": GONE}, "databases[more]", "by hand"),
-    (CNPG, {"databases__0__owner": "guest"}, "databases[app].owner", "by hand"),
+    (CNPG, {"databases__0__owner": "guest"}, "databases[app].owner", "access"),
     (CNPG, {"databases__1__owner": "guest"}, "databases[more].owner", "access"),
     (CNPG, {"databases__0__encoding": "LATIN1", "databases__0__collation": "C"}, "databases[app].encoding", "refused"),
     (CNPG, {"databases__1__collation": "C"}, "databases[more].collation", "refused"),
     (CNPG, {"users__2": {"name": "third"}}, "users[third]", "access"),
-    (CNPG, {"users__2": {"name": "third", "databases": ["app"]}}, "users[third]", "by hand"),
+    (CNPG, {"users__2": {"name": "third", "databases": ["app"]}}, "users[third]", "access"),
     (CNPG, {"users__1": GONE}, "users[guest]", "by hand"),
-    (CNPG, {"users__1__privileges": ["CONNECT"]}, "users[guest].privileges", "by hand"),
+    (CNPG, {"users__1__privileges": ["CONNECT"]}, "users[guest].privileges", "access"),
+    (CNPG, {"users__1__databases": ["app", "more"]}, "users[guest].databases", "access"),
+    (CNPG, {"users__1__databases": []}, "users[guest].databases", "access"),
     (CNPG, {"users__1__connectionLimit": 5}, "users[guest].connectionLimit", "access"),
     (CNPG, {"users__1__passwordSecret": "own"}, "users[guest].passwordSecret", "access"),
     (CNPG, {"network__loadBalancer": GONE}, "network.loadBalancer", "access"),
@@ -218,16 +220,16 @@ def test_the_worst_comes_first() -> None:
     assert [effect.level for effect in found] == [Level.REFUSED, Level.VOLUME, Level.ACCESS]
 
 
-def test_a_new_first_database_is_never_made() -> None:
+def test_a_new_database_is_made_in_any_place() -> None:
     new = [{"name": "other", "owner": "app"}, {"name": "app", "owner": "app"}, {"name": "more", "owner": "app"}]
     found = {effect.path: effect.level for effect in explain(made(CNPG), made(CNPG, databases=new))}
-    assert found == {"databases[other]": Level.BY_HAND, "databases[0]": Level.NOTHING}
+    assert found == {"databases[other]": Level.NOTHING, "databases[0]": Level.NOTHING}
 
 
-def test_databases_that_change_places_change_objects() -> None:
+def test_databases_that_change_places_change_no_database() -> None:
     (effect,) = explain(made(CNPG), made(CNPG, databases=made(CNPG).model_dump(by_alias=True)["databases"][::-1]))
     assert (effect.path, effect.level) == ("databases[0]", Level.NOTHING)
-    assert set(effect.objects) == {"Database demo/demo-app", "Database demo/demo-more", "Cluster demo/demo"}
+    assert effect.objects == ("Cluster demo/demo",)
 
 
 def test_another_image_and_other_parameters_at_once_are_refused() -> None:

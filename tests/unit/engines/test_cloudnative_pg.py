@@ -53,9 +53,9 @@ def test_lab_cluster_is_this() -> None:
                     "encoding": "UTF8",
                     "localeCollate": "en_US.UTF-8",
                     "localeCType": "en_US.UTF-8",
-                    "postInitApplicationSQL": [
-                        'REVOKE ALL ON DATABASE "app" FROM PUBLIC',
-                        'GRANT CONNECT ON DATABASE "app" TO pg_monitor',
+                    "postInitSQL": [
+                        'CREATE ROLE "pgha_heartbeat" NOLOGIN',
+                        'GRANT EXECUTE ON FUNCTION pg_catalog.pg_log_standby_snapshot() TO "pgha_heartbeat"',
                     ],
                 }
             },
@@ -97,6 +97,7 @@ def test_lab_cluster_is_this() -> None:
             },
             "postgresql": {
                 "pg_hba": [
+                    "hostssl postgres pgha_heartbeat all cert",
                     "host all all 10.244.0.0/16 scram-sha-256",
                     "host all all 192.168.10.0/24 scram-sha-256",
                     "host all all all reject",
@@ -118,7 +119,8 @@ def test_lab_cluster_is_this() -> None:
 
 def test_objects_come_in_the_order_of_application() -> None:
     kinds = [obj["kind"] for obj in engine_of(lab()).objects(lab())]
-    assert kinds == ["Namespace", "IPAddressPool", "L2Advertisement", "NetworkPolicy", "Cluster"]
+    assert kinds == ["Namespace", "IPAddressPool", "L2Advertisement", "NetworkPolicy", "Cluster", "Database",
+                     "DatabaseRole", "Deployment", "Job"]  # fmt: skip
 
 
 def test_without_a_load_balancer_there_is_no_pool_and_no_service() -> None:
@@ -159,7 +161,7 @@ def test_a_hostname_goes_into_the_server_certificate() -> None:
 )
 def test_pg_hba_admits_the_networks_and_then_nobody(network: dict[str, Any], first: str) -> None:
     lines = spec(network={"networks": ["10.0.0.0/8"]} | network)["postgresql"]["pg_hba"]
-    assert lines == [first, "host all all all reject"]
+    assert lines == ["hostssl postgres pgha_heartbeat all cert", first, "host all all all reject"]
 
 
 def test_parameters_are_strings_in_the_servers_own_words() -> None:
@@ -172,29 +174,20 @@ def test_parameters_are_strings_in_the_servers_own_words() -> None:
     }
 
 
-def test_an_application_user_gets_its_privileges_on_what_the_owner_makes() -> None:
+def test_the_owner_of_the_first_database_makes_it() -> None:
     found = spec(
         databases=[{"name": "appdb", "owner": "app_owner"}],
         users=[{"name": "app_owner"}, {"name": "app_user", "databases": ["appdb"]}],
     )
     assert found["bootstrap"]["initdb"]["owner"] == "app_owner"
-    assert found["bootstrap"]["initdb"]["postInitApplicationSQL"] == [
-        'REVOKE ALL ON DATABASE "appdb" FROM PUBLIC',
-        'GRANT CONNECT ON DATABASE "appdb" TO pg_monitor',
-        'CREATE ROLE "app_user" NOLOGIN',
-        'GRANT CONNECT ON DATABASE "appdb" TO "app_user"',
-        'ALTER DEFAULT PRIVILEGES FOR ROLE "app_owner" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "app_user"',
-        'ALTER DEFAULT PRIVILEGES FOR ROLE "app_owner" GRANT USAGE ON SCHEMAS TO "app_user"',
-        'ALTER DEFAULT PRIVILEGES FOR ROLE "app_owner" GRANT USAGE, SELECT ON SEQUENCES TO "app_user"',
-    ]
     assert [role["name"] for role in found["managed"]["roles"]] == ["app_owner", "app_user"]
 
 
-def test_further_databases_are_resources_that_keep_their_data() -> None:
+def test_databases_are_resources_that_keep_their_data() -> None:
     cluster = sample(databases=[{"name": "app", "owner": "app"}, {"name": "n8n_main", "owner": "app"}])
-    database = only(cluster, "Database")
-    assert database["metadata"]["name"] == "db-n8n-main"
-    assert database["spec"] == {
+    first, second = (obj for obj in plan(cluster).stack if obj["kind"] == "Database")
+    assert (first["metadata"]["name"], second["metadata"]["name"]) == ("db-app", "db-n8n-main")
+    assert second["spec"] == {
         "cluster": {"name": "db"},
         "name": "n8n_main",
         "owner": "app",
@@ -204,6 +197,22 @@ def test_further_databases_are_resources_that_keep_their_data() -> None:
         "template": "template0",
         "databaseReclaimPolicy": "retain",
     }
+
+
+def test_an_extension_is_loaded_by_its_parameter_and_made_in_every_database() -> None:
+    databases = [{"name": "app", "owner": "app"}, {"name": "later", "owner": "app"}]
+    cluster = sample(postgresql={"parameters": {"pg_stat_statements.max": 5000}, "audit": True}, databases=databases)
+    assert only(cluster, "Cluster")["spec"]["postgresql"]["parameters"] == {
+        "pgaudit.log": "ddl, role",
+        "pg_stat_statements.max": "5000",
+    }
+    made = [{"name": name, "ensure": "present"} for name in ("pgaudit", "pg_stat_statements")]
+    assert [obj["spec"]["extensions"] for obj in plan(cluster).stack if obj["kind"] == "Database"] == [made, made]
+
+
+def test_what_is_audited_is_the_files_word() -> None:
+    found = spec(postgresql={"audit": True, "parameters": {"pgaudit.log": "all"}})
+    assert found["postgresql"]["parameters"] == {"pgaudit.log": "all"}
 
 
 @pytest.mark.parametrize(("durability", "quorum"), [("required", True), ("preferred", False)])
@@ -237,21 +246,59 @@ def test_pooler_has_the_seeds_name_and_values() -> None:
     pooler = only(sample(pooler={}), "Pooler")
     assert pooler["metadata"]["name"] == "db-pooler-rw"
     assert pooler["spec"]["instances"] == 3
-    assert pooler["spec"]["pgbouncer"] == {
-        "poolMode": "transaction",
-        "parameters": {
-            "max_client_conn": "1000",
-            "default_pool_size": "25",
-            "server_login_retry": "1",
-            "max_prepared_statements": "200",
-        },
+    assert pooler["spec"]["pgbouncer"]["poolMode"] == "transaction"
+    assert pooler["spec"]["pgbouncer"]["parameters"] == {
+        "max_client_conn": "1000",
+        "default_pool_size": "25",
+        "max_prepared_statements": "200",
+        "server_login_retry": "1",
+        "server_connect_timeout": "5",
+        "tcp_user_timeout": "5000",
+        "tcp_keepidle": "5",
+        "tcp_keepintvl": "2",
+        "tcp_keepcnt": "3",
     }
+
+
+def test_a_pooler_lets_in_whom_the_servers_would() -> None:
+    """The servers see the pooler's address, and cannot tell."""
+    network = {"networks": ["10.0.0.0/8", "192.168.0.0/16"], "tls": "required"}
+    assert only(sample(pooler={}, network=network), "Pooler")["spec"]["pgbouncer"]["pg_hba"] == [
+        "hostssl all all 10.0.0.0/8 scram-sha-256",
+        "hostssl all all 192.168.0.0/16 scram-sha-256",
+        "host all all 0.0.0.0/0 reject",
+        "host all all ::/0 reject",
+    ]
 
 
 def test_an_application_may_have_a_pooler_of_its_own() -> None:
     cluster = sample(pooler={"perApplication": ["app"]})
-    names = [obj["metadata"]["name"] for obj in plan(cluster).stack if obj["kind"] == "Pooler"]
-    assert names == ["db-pooler-rw", "db-pooler-app"]
+    first, second = (obj for obj in plan(cluster).stack if obj["kind"] == "Pooler")
+    assert [obj["metadata"]["name"] for obj in (first, second)] == ["db-pooler-rw", "db-pooler-app"]
+    assert second["spec"]["pgbouncer"]["pg_hba"][0] == 'host "app" all 10.0.0.0/8 scram-sha-256'
+
+
+@pytest.mark.parametrize(("affinity", "word"), [("required", "DoNotSchedule"), ("preferred", "ScheduleAnyway")])
+def test_poolers_are_spread_as_the_servers_are(affinity: str, word: str) -> None:
+    cluster = sample(pooler={}, placement={"antiAffinity": affinity})
+    pod = only(cluster, "Pooler")["spec"]["template"]["spec"]
+    (spread,) = pod["topologySpreadConstraints"]
+    assert (spread["whenUnsatisfiable"], spread["maxSkew"]) == (word, 1)
+    assert spread["labelSelector"] == {"matchLabels": {"cnpg.io/poolerName": "db-pooler-rw"}}
+    assert {toleration["tolerationSeconds"] for toleration in pod["tolerations"]} == {30}
+
+
+def test_a_drain_takes_one_pooler_at_a_time() -> None:
+    budget = only(sample(pooler={}), "PodDisruptionBudget")
+    assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": {"cnpg.io/poolerName": "db-pooler-rw"}}}
+
+
+def test_poolers_have_a_policy_of_their_own() -> None:
+    cluster = sample(pooler={}, monitoring={})
+    policies = {obj["metadata"]["name"]: obj["spec"] for obj in plan(cluster).stack if obj["kind"] == "NetworkPolicy"}
+    spec = policies["db-pooler"]
+    assert spec["podSelector"] == {"matchLabels": {"cnpg.io/cluster": "db", "cnpg.io/podRole": "pooler"}}
+    assert [[port["port"] for port in rule["ports"]] for rule in spec["ingress"]] == [[5432], [9127]]
 
 
 def test_monitoring_is_a_pod_monitor_with_the_files_labels() -> None:
@@ -301,18 +348,10 @@ def test_no_list_is_empty(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"postgresql": {"audit": True}}, "postgresql.audit is not built yet"),
         ({"users": [{"name": "app", "authentication": "cert"}]}, "authentication: cert is not built yet"),
-        (
-            {
-                "databases": [{"name": "app", "owner": "app"}, {"name": "two", "owner": "app"}],
-                "users": [{"name": "app"}, {"name": "guest", "databases": ["two"]}],
-            },
-            "any database but the first",
-        ),
         ({"postgresql": {"version": "99"}}, "no image is known for PostgreSQL 99; name one under postgresql.image"),
     ],
-    ids=["audit", "cert", "guest", "image"],
+    ids=["cert", "image"],
 )
 def test_fails_on_what_is_not_built(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NotBuiltError, match=words):
@@ -343,6 +382,8 @@ def test_requirements_are_what_the_objects_use() -> None:
     cluster = sample(network=balancer(), pooler={}, monitoring={})
     assert [one.kind for one in engine_of(cluster).requirements(cluster)] == [
         "Cluster",
+        "Database",
+        "DatabaseRole",
         "Pooler",
         "IPAddressPool",
         "L2Advertisement",
@@ -359,4 +400,11 @@ def test_with_argocd_no_object_has_two_owners() -> None:
         "AppProject",
         "Application",
     ]
-    assert [obj["kind"] for obj in planned.tree] == ["NetworkPolicy", "Cluster"]
+    assert [obj["kind"] for obj in planned.tree] == [
+        "NetworkPolicy",
+        "Cluster",
+        "Database",
+        "DatabaseRole",
+        "Deployment",
+        "Job",
+    ]

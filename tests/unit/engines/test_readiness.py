@@ -18,9 +18,18 @@ HEALTHY: dict[str, Any] = {
 ADDRESS = {"status": {"loadBalancer": {"ingress": [{"ip": "192.168.10.100"}]}}}
 
 
-def judge(status: dict[str, Any] | None, service: dict[str, Any] | None = ADDRESS) -> Readiness:
+DONE = {"status": {"succeeded": 1}}
+
+
+def judge(
+    status: dict[str, Any] | None,
+    service: dict[str, Any] | None = ADDRESS,
+    database: dict[str, Any] | None = None,
+    job: dict[str, Any] | None = DONE,
+) -> Readiness:
     roles = {"managed": {"roles": [{"name": "app"}]}}
     live = {"Cluster": None if status is None else {"spec": roles, "status": status}, "Service": service}
+    live |= {"Database": database or {"status": {"applied": True}}, "Job": job}
     read: Reader = lambda _version, kind, _namespace, _name: live[kind]  # noqa: E731
     return engine_of(CLUSTER).readiness(CLUSTER, read)
 
@@ -58,3 +67,24 @@ def test_not_ready_says_why(status: dict[str, Any] | None, service: dict[str, An
 def test_an_invalid_definition_ends_the_waiting() -> None:
     found = judge({"phase": "Invalid cluster definition", "phaseReason": "spec.instances: too few"})
     assert found == Readiness(ready=False, failed=True, summary="Invalid cluster definition: spec.instances: too few")
+
+
+@pytest.mark.parametrize(
+    ("job", "failed", "words"),
+    [
+        (None, False, "privileges are not given yet"),
+        ({"status": {"active": 1}}, False, "privileges are not given yet"),
+        ({"status": {"conditions": [{"type": "Failed", "message": "backoff limit"}]}}, True, "backoff limit"),
+    ],
+    ids=["absent", "at work", "failed"],
+)
+def test_a_cluster_without_its_privileges_is_not_ready(job: dict[str, Any] | None, failed: bool, words: str) -> None:
+    found = judge(HEALTHY, job=job)
+    assert (found.ready, found.failed) == (False, failed)
+    assert found.summary.startswith("Job db-access-app-")
+    assert found.summary.endswith(words)
+
+
+def test_a_database_that_cannot_be_made_says_why() -> None:
+    found = judge(HEALTHY, database={"status": {"applied": False, "message": "role is missing"}})
+    assert found == Readiness(ready=False, summary="database app: role is missing")

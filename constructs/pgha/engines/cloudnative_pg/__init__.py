@@ -8,15 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Traits
-from pgha.engines.cloudnative_pg import backup, pooler, readiness, secrets, services
+from pgha.engines.cloudnative_pg import access, backup, heartbeat, pooler, readiness, secrets, services
 from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
-from pgha.engines.cloudnative_pg.cluster import (
-    API_VERSION,
-    cluster_object,
-    databases,
-    image,
-    refuse_what_is_missing,
-)
+from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases, refuse_what_is_missing
+from pgha.engines.cloudnative_pg.images import image
+from pgha.engines.cloudnative_pg.traits import TRAITS
 from pgha.resources import external_secrets
 from pgha.resources.address_pool import address_pool
 from pgha.resources.credentials import GeneratedSecret
@@ -49,7 +45,9 @@ class CloudNativePG:
         if cluster.network.network_policy:
             objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
         objects += secrets.external(cluster)
-        objects += [*backup.stores(cluster), cluster_object(cluster), *databases(cluster), *pooler.poolers(cluster)]
+        objects += [*backup.stores(cluster), cluster_object(cluster), *databases(cluster)]
+        objects += pooler.objects(cluster)
+        objects += [*heartbeat.objects(cluster), *access.jobs(cluster)]
         objects += backup.schedule(cluster)
         if cluster.monitoring.enabled:
             objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
@@ -61,28 +59,7 @@ class CloudNativePG:
 
     def traits(self, obj: Object) -> Traits:
         """What the operator writes into an object, and when it is done with it."""
-        match obj["kind"]:
-            case "Cluster":
-                # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go).
-                return Traits(
-                    defaulted=("spec.postgresql.parameters",),
-                    until={"status.phase": readiness.HEALTHY},
-                    holds_data=True,
-                )
-            case "Database":
-                return Traits(until={"status.applied": "true"}, holds_data=True, wave=1)
-            case "Namespace":
-                return Traits(holds_data=True, wave=-2)
-            case "SecretStore" | "ClusterSecretStore":
-                return Traits(wave=-2)
-            case "ExternalSecret":
-                return Traits(wave=-1, conditions=("Ready",))
-            case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy" | "ObjectStore":
-                return Traits(wave=-1)
-            case "Pooler" | "PodMonitor" | "ScheduledBackup":
-                return Traits(wave=1)
-            case _:
-                return Traits()
+        return TRAITS.get(obj["kind"], Traits())
 
     def endpoints(self, cluster: Cluster) -> Sequence[Endpoint]:
         """Inside: the operator's own Services and the poolers'; outside: the LoadBalancer addresses."""
@@ -92,7 +69,8 @@ class CloudNativePG:
         """The operator always; MetalLB and the Prometheus operator where the file uses them."""
         kinds = [
             "Cluster",
-            *(["Database"] if databases(cluster) else []),
+            "Database",
+            "DatabaseRole",
             *(["Pooler"] if cluster.pooler else []),
             *(["ScheduledBackup"] if cluster.backup else []),
         ]

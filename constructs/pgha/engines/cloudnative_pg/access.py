@@ -49,17 +49,20 @@ def owner(cluster: Cluster, database: Database) -> User:
 
 
 def _job(cluster: Cluster, database: Database) -> Object:
+    user = owner(cluster, database)
+    by_password, secret = user.authentication == "password", cluster.secret_name(user)
     template = client_pod(
         cluster,
         labels=job_labels(cluster),
         script=script("access.sh"),
         environment=[
             {"name": "PGDATABASE", "value": database.name},
-            {"name": "PGUSER", "value": database.owner},
-            secret_variable("PGPASSWORD", cluster.secret_name(owner(cluster, database)), "password"),
+            {"name": "PGUSER", "value": user.name},
+            *([secret_variable("PGPASSWORD", secret, "password")] if by_password else []),
             {"name": "SQL", "value": statements(cluster, database)},
             {"name": "WAIT", "value": str(_WAIT_SECONDS)},
         ],
+        certificate=None if by_password else secret,
     )
     template["spec"]["restartPolicy"] = "OnFailure"
     readable = f"{cluster.name}-access-{dns_label(database.name)}"[:_NAME].rstrip("-")

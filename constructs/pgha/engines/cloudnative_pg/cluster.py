@@ -1,19 +1,16 @@
 """The Cluster resource and its Databases."""
 
-from pgha.config.model import Cluster, Database, User
+from pgha.config.model import Cluster, User
 from pgha.config.text import dns_label
 from pgha.engines.base import NotBuiltError
-from pgha.engines.cloudnative_pg import backup
+from pgha.engines.cloudnative_pg import backup, extensions, heartbeat
+from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
-from pgha.resources.grants import close_to_public, grants, guests, quote
 from pgha.resources.metadata import Object, metadata
 from pgha.resources.pods import per_instance
 
 API_VERSION = "postgresql.cnpg.io/v1"
-
-_IMAGES = {"14": "14.24", "15": "15.19", "16": "16.15", "17": "17.11", "18": "18.6"}
-"""Newest minor of each major in CloudNativePG's image catalogs of 2026-08-17."""
 
 _SMART_SHUTDOWN_SECONDS = 5
 """How long clients may finish before they are cut: idle ones never do, and with the operator's 180 a restart
@@ -32,30 +29,10 @@ def refuse_what_is_missing(cluster: Cluster) -> None:
     Raises:
         NotBuiltError: The first such thing in the file.
     """
-    missing = {
-        "postgresql.audit": cluster.postgresql.audit,
-        "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
-        "a user of any database but the first who does not own it": any(
-            guests(cluster, database) for database in cluster.databases[1:]
-        ),
-    }
-    for what, asked in missing.items():
-        if asked:
-            raise NotBuiltError(f"{what} is not built yet for engine cloudnative-pg", "leave it out until it is")
-
-
-def image(cluster: Cluster) -> str:
-    """The file's image, or the operator project's for this major, by minor and Debian release.
-
-    Raises:
-        NotBuiltError: No image is known for this major.
-    """
-    if cluster.postgresql.image:
-        return cluster.postgresql.image
-    major = cluster.postgresql.version
-    if major not in _IMAGES:
-        raise NotBuiltError(f"no image is known for PostgreSQL {major}", "name one under postgresql.image")
-    return f"ghcr.io/cloudnative-pg/postgresql:{_IMAGES[major]}-standard-trixie"
+    if any(user.authentication == "cert" for user in cluster.users):
+        raise NotBuiltError(
+            "authentication: cert is not built yet for engine cloudnative-pg", "leave it out until it is"
+        )
 
 
 def cluster_object(cluster: Cluster) -> Object:
@@ -92,10 +69,11 @@ def cluster_object(cluster: Cluster) -> Object:
 
 
 def databases(cluster: Cluster) -> list[Object]:
-    """A Database resource for every database after the first, which initdb makes.
+    """A Database resource for every database; the first is there already, and only looked after.
 
     Deleting one keeps its data.
     """
+    made = [{"name": name, "ensure": "present"} for name in extensions.extensions(cluster)]
     return [
         {
             "apiVersion": API_VERSION,
@@ -110,9 +88,10 @@ def databases(cluster: Cluster) -> list[Object]:
                 "localeCType": database.collation,
                 "template": "template0",  # the only one that may differ in locale from the rest
                 "databaseReclaimPolicy": "retain",
+                **({"extensions": made} if made else {}),
             },
         }
-        for database in cluster.databases[1:]
+        for database in cluster.databases
     ]
 
 
@@ -126,7 +105,7 @@ def pg_hba(cluster: Cluster) -> list[str]:
     """
     line = "hostssl" if cluster.network.tls == "required" else "host"
     admitted = [f"{line} all all {network} {cluster.network.authentication}" for network in cluster.network.networks]
-    return [*admitted, "host all all all reject"]
+    return [heartbeat.hba(), *admitted, "host all all all reject"]
 
 
 def _bootstrap(cluster: Cluster) -> Object:
@@ -148,21 +127,10 @@ def _initdb(cluster: Cluster) -> Object:
         "encoding": first.encoding,
         "localeCollate": first.collation,
         "localeCType": first.collation,
-        "postInitApplicationSQL": _first_statements(cluster, first),
     }
+    if statements := heartbeat.first_statements(cluster):
+        initdb["postInitSQL"] = statements
     return initdb
-
-
-def _first_statements(cluster: Cluster, first: Database) -> list[str]:
-    """Run once, when the first database is new.
-
-    Roles are made here without a login, which `managed.roles` then gives them: the operator makes them only
-    after these statements have run.
-    """
-    statements = close_to_public(first)
-    for user in guests(cluster, first):
-        statements += [f"CREATE ROLE {quote(user.name)} NOLOGIN", *grants(first, user)]
-    return statements
 
 
 def _managed(cluster: Cluster) -> Object:
@@ -187,8 +155,8 @@ def _role(cluster: Cluster, user: User) -> Object:
 
 def _postgresql(cluster: Cluster) -> Object:
     postgresql: Object = {"pg_hba": pg_hba(cluster)}
-    if cluster.postgresql.parameters:
-        postgresql["parameters"] = cluster.postgresql.settings
+    if parameters := extensions.parameters(cluster):
+        postgresql["parameters"] = parameters
     if cluster.replication.mode == "sync":
         required = cluster.replication.durability == "required"
         postgresql["synchronous"] = {

@@ -4,8 +4,10 @@ from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Reader, Readiness
+from pgha.engines.cloudnative_pg.access import jobs
 from pgha.engines.cloudnative_pg.catalogue import archives, missing_secret
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
+from pgha.engines.cloudnative_pg.pooler import poolers
 from pgha.engines.cloudnative_pg.secrets import waiting as unfilled_secret
 from pgha.engines.cloudnative_pg.services import lan_services
 from pgha.resources.metadata import Object
@@ -35,8 +37,11 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
     instances = f"{status.get('readyInstances', 0)} of {cluster.instances} instances ready"
     if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
         return Readiness(ready=False, summary=f"{phase}, {instances}")
-    waiting = _roles(live) or _databases(cluster, read) or _addresses(cluster, read) or _archive(cluster, live)
-    if waiting:
+    if waiting := _roles(live) or _databases(cluster, read):
+        return Readiness(ready=False, summary=waiting)
+    if job := _access(cluster, read):
+        return job
+    if waiting := _poolers(cluster, read) or _addresses(cluster, read) or _archive(cluster, live):
         return Readiness(ready=False, summary=waiting)
     return Readiness(ready=True, summary=f"{instances}, primary {status.get('currentPrimary')}")
 
@@ -58,6 +63,28 @@ def _databases(cluster: Cluster, read: Reader) -> str | None:
         status = (live or {}).get("status") or {}
         if not status.get("applied"):
             return f"database {wanted['spec']['name']}: {status.get('message') or 'not made yet'}"
+    return None
+
+
+def _access(cluster: Cluster, read: Reader) -> Readiness | None:
+    for job in jobs(cluster):
+        name = job["metadata"]["name"]
+        status = (read("batch/v1", "Job", cluster.namespace, name) or {}).get("status") or {}
+        failed = [entry for entry in status.get("conditions") or [] if entry["type"] == "Failed"]
+        if failed:
+            return Readiness(ready=False, failed=True, summary=f"Job {name}: {failed[0].get('message') or 'it failed'}")
+        if not status.get("succeeded"):
+            return Readiness(ready=False, summary=f"Job {name}: privileges are not given yet")
+    return None
+
+
+def _poolers(cluster: Cluster, read: Reader) -> str | None:
+    for wanted in poolers(cluster):
+        name, instances = wanted["metadata"]["name"], wanted["spec"]["instances"]
+        live = read("apps/v1", "Deployment", cluster.namespace, name) or {}
+        ready = (live.get("status") or {}).get("availableReplicas", 0)
+        if ready < instances:
+            return f"pooler {name}: {ready} of {instances} pods ready"
     return None
 
 

@@ -22,6 +22,7 @@ TRAITS: Mapping[str, Traits] = {
     "Database": Traits(until={"status.applied": "true"}, holds_data=True, wave=1),
     "DatabaseRole": Traits(until={"status.applied": "true"}, wave=1),
     "Pooler": _AFTER,
+    "PodDisruptionBudget": _AFTER,
     "PodMonitor": _AFTER,
     "ScheduledBackup": _AFTER,
     "Job": Traits(until={"status.succeeded": "1"}, wave=2),

@@ -107,7 +107,7 @@ COMMON: Rules = {
         Case(
             level=Level.NOTHING,
             reason="objects for Prometheus and Grafana come or go; the servers export their metrics all the same",
-            objects=(*MONITOR, "NetworkPolicy {namespace}/{name}"),
+            objects=(*MONITOR, "NetworkPolicy {namespace}/{name}*"),
         ),
     ),
     "monitoring.labels.*": _monitoring("Prometheus selects monitors and rules by other labels"),

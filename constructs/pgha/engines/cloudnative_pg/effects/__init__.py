@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 from pgha.config.changes import Change
 from pgha.config.model import Cluster
-from pgha.config.text import dns_label
-from pgha.engines.cloudnative_pg.cluster import image
 from pgha.engines.cloudnative_pg.effects.clients import DATABASES, NETWORK
 from pgha.engines.cloudnative_pg.effects.operations import BACKUP, CREDENTIALS
 from pgha.engines.cloudnative_pg.effects.server import SERVER
 from pgha.engines.cloudnative_pg.effects.words import CLUSTER
+from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.effects import Effect, Level, Rulebook, filled
 from pgha.engines.effects.common import COMMON
 
@@ -37,18 +36,16 @@ def image_and_parameters(before: Cluster, after: Cluster, found: list[Change]) -
 
 
 def first_database(before: Cluster, after: Cluster, _found: list[Change]) -> Iterator[Effect]:
-    """Another database in first place: only the others have a Database object, and no data moves."""
+    """Another database in first place: it is the one with which a new cluster begins, and nothing else."""
     old, new = (cluster.databases[0].name if cluster.databases else "none" for cluster in (before, after))
     if old != new:
-        objects = [f"Database {before.namespace}/{before.name}-{dns_label(name)}" for name in (old, new)]
         yield Effect(
             path="databases[0]",
             level=Level.NOTHING,
             old=old,
             new=new,
-            reason="the first database belongs to the Cluster, every other one has an object of its own: they change "
-            "places, and no data moves",
-            objects=(*objects, f"Cluster {before.namespace}/{before.name}"),
+            reason="a new cluster begins with the first database, and its metrics are read there; no data moves",
+            objects=(f"Cluster {before.namespace}/{before.name}",),
         )
 
 

@@ -1,13 +1,14 @@
 """Databases, users, networks and the pooler."""
 
-from pgha.config.changes import Change
 from pgha.engines.cloudnative_pg.effects.words import (
+    ACCESS,
     CLUSTER,
     DATABASE,
     LAN,
     POLICY,
     POOL,
     POOLER,
+    POOLERS,
     ROLE,
     access,
     nothing,
@@ -16,46 +17,27 @@ from pgha.engines.cloudnative_pg.effects.words import (
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import SAME_SET, fewer, goes, refused
 
-
-def _is_first(change: Change) -> bool:
-    """Whether this is the database that initdb made with the cluster."""
-    return change.entry == change.before.databases[0].name
-
-
-def _comes_first(change: Change) -> bool:
-    return change.entry in {database.name for database in change.after.databases[:1]}
-
-
 DATABASES: Rules = {
     "databases[].name": (
         Case(
             level=Level.BY_HAND,
             reason="nothing drops a database: it stays, with its data, and is no longer looked after",
-            objects=DATABASE,
+            objects=(*DATABASE, *CLUSTER, *ACCESS),
             remedy="drop it by hand, if it is really to go",
             when=goes,
             said="it goes",
         ),
-        Case(
-            level=Level.BY_HAND,
-            reason="the operator makes the first database with a new cluster only: in this place it is never made",
-            objects=CLUSTER,
-            remedy="put it after the existing ones",
-            when=_comes_first,
-            said="it comes, before all others",
-        ),
-        nothing("the operator creates the database", *DATABASE),
+        nothing("the operator creates the database, and a job gives privileges in it", *DATABASE, *CLUSTER, *ACCESS),
     ),
     "databases[].owner": (
-        Case(
-            level=Level.BY_HAND,
-            reason="the first database was made with the cluster, and the operator does not look at it again",
-            objects=CLUSTER,
-            remedy="run ALTER DATABASE … OWNER TO … as the superuser",
-            when=_is_first,
-            said="the first database",
+        access(
+            "the operator gives the database, but not what is in it, to another owner, who gives privileges from now "
+            "on; what the old one gave stays",
+            *DATABASE,
+            *CLUSTER,
+            *ACCESS,
+            remedy="REASSIGN OWNED in that database as the superuser, for what is in it",
         ),
-        access("the operator gives the database, but not what is in it, to another owner", *DATABASE),
     ),
     **{
         f"databases[].{key}": (
@@ -71,31 +53,26 @@ DATABASES: Rules = {
     "users[].name": (
         Case(
             level=Level.BY_HAND,
-            reason="the operator drops no role: it stays, with its password, and can still log in",
-            objects=ROLE,
-            remedy="reassign what it owns and DROP ROLE it by hand",
+            reason="the operator drops no role: it stays, with its password and privileges, and can still log in",
+            objects=(*ROLE, *ACCESS),
+            remedy="empty its `databases` first, or reassign what it owns and DROP ROLE it by hand",
             when=goes,
             said="it goes",
         ),
-        Case(
-            level=Level.BY_HAND,
-            reason="the operator makes the role, but grants are made only with a new cluster",
-            objects=ROLE,
-            remedy="GRANT its privileges as the owner of the database",
-            when=lambda change: any(user.databases for user in change.after.users if user.name == change.entry),
-            said="it comes, with databases",
-        ),
-        access("the operator makes the role; its password is in its Secret", *ROLE),
+        access("the operator makes the role, and a job gives its privileges", *ROLE, *ACCESS),
     ),
     **{
         f"users[].{key}": (
             SAME_SET,
             Case(
-                level=Level.BY_HAND,
-                reason="grants are made with a new cluster only; the operator does not manage them",
-                objects=CLUSTER,
-                remedy="GRANT or REVOKE as the owner of the database",
+                level=Level.ACCESS,
+                reason="a job takes back what left the file, also what was granted by hand: this user loses privileges "
+                "in these databases; a session that is open keeps its connection",
+                objects=ACCESS,
+                when=fewer,
+                said="one goes",
             ),
+            access("a job gives the privileges, also on what is there already", *ACCESS),
         )
         for key in ("databases", "privileges")
     },
@@ -103,7 +80,7 @@ DATABASES: Rules = {
     "users[].superuser": (access("the operator alters the role", *CLUSTER),),
     "users[].authentication": (access("the user proves itself in another way", *CLUSTER),),
     "users[].passwordSecret": (
-        access("the role takes the password of another Secret; sessions that are open stay", *ROLE),
+        access("the role takes the password of another Secret; sessions that are open stay", *ROLE, *ACCESS),
     ),
 }
 
@@ -133,27 +110,27 @@ NETWORK: Rules = {
         Case(
             level=Level.ACCESS,
             reason="clients in the networks that go are rejected by pg_hba from their next connection on, and by the "
-            "NetworkPolicy and the address on the LAN at once",
-            objects=(*CLUSTER, *POLICY),
+            "NetworkPolicy and the address on the LAN at once; poolers reload the same",
+            objects=(*CLUSTER, *POLICY, *POOLER),
             when=fewer,
             said="one goes",
         ),
-        reload("pg_hba, the NetworkPolicy and the address on the LAN admit more clients", *CLUSTER, *POLICY),
+        reload("pg_hba, the NetworkPolicy and the address on the LAN admit more clients", *CLUSTER, *POLICY, *POOLER),
     ),
     "network.namespaces": (SAME_SET, access("the NetworkPolicy lets pods of other namespaces through", *POLICY)),
     "network.networkPolicy": (access("networks are enforced below PostgreSQL too, or no more", *POLICY),),
-    "network.authentication": (access("pg_hba asks for another password method from now on", *CLUSTER),),
-    "network.tls": (access("pg_hba takes or rejects connections without TLS from the next one on", *CLUSTER),),
+    "network.authentication": (access("pg_hba asks for another password method from now on", *CLUSTER, *POOLER),),
+    "network.tls": (access("pg_hba takes or rejects connections without TLS from the next one on", *CLUSTER, *POOLER),),
     "network.clusterDomain": (nothing("only the endpoints that pgha prints are spelt otherwise"),),
     "pooler": (
         Case(
             level=Level.RESTART,
             reason="the pooler goes, and every session through it ends",
-            objects=POOLER,
+            objects=POOLERS,
             when=goes,
             said="it goes",
         ),
-        nothing("the operator makes the pooler beside the servers", *POOLER),
+        nothing("the operator makes the pooler beside the servers", *POOLERS),
     ),
     "pooler.instances": (
         Case(
@@ -176,10 +153,10 @@ NETWORK: Rules = {
         Case(
             level=Level.RESTART,
             reason="a pooler goes, and every session through it ends",
-            objects=POOLER,
+            objects=POOLERS,
             when=fewer,
             said="one goes",
         ),
-        nothing("the operator makes a pooler of its own for the database", *POOLER),
+        nothing("the operator makes a pooler of its own for the database", *POOLERS),
     ),
 }

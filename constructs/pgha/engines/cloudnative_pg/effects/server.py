@@ -3,8 +3,19 @@
 from dataclasses import replace
 
 from pgha.config.changes import Change
-from pgha.engines.cloudnative_pg.cluster import image
-from pgha.engines.cloudnative_pg.effects.words import CLUSTER, PODS, POOLER, RESTORE, VOLUMES, reload, replaced
+from pgha.engines.cloudnative_pg.effects.words import (
+    ACCESS,
+    CLUSTER,
+    DATABASES,
+    HEARTBEAT,
+    PODS,
+    POOLER,
+    RESTORE,
+    VOLUMES,
+    reload,
+    replaced,
+)
+from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import SAME_QUANTITY, comes, fewer, goes, refused, shrinks
 from pgha.engines.effects.parameters import falls, is_foreign, name, needs_restart, new_sessions_only, same
@@ -57,7 +68,7 @@ _MAJOR = (
     Case(
         level=Level.REFUSED,
         reason="an older major version cannot read the data of a newer one; the operator's webhook refuses it",
-        objects=CLUSTER,
+        objects=(*CLUSTER, *HEARTBEAT, *ACCESS),
         remedy="dump the databases and restore them into a new cluster",
         when=lambda change: change.after.postgresql.major < change.before.postgresql.major,
         said="to an older major version",
@@ -65,7 +76,7 @@ _MAJOR = (
     Case(
         level=Level.REFUSED,
         reason="the operator's webhook takes major upgrades to version 16 or newer only",
-        objects=CLUSTER,
+        objects=(*CLUSTER, *HEARTBEAT, *ACCESS),
         remedy="write 16 or newer",
         when=lambda change: _other_major(change) and change.after.postgresql.major < 16,
         said="to a newer one below 16",
@@ -74,7 +85,7 @@ _MAJOR = (
         level=Level.OUTAGE,
         reason="the operator stops every server, runs pg_upgrade, and makes the standbys' volumes anew; backups taken "
         "before cannot bring the new version to a point in time",
-        objects=VOLUMES,
+        objects=(*VOLUMES, *HEARTBEAT, *ACCESS),
         remedy="take a backup, try it on a restored copy, and take another backup afterwards",
         when=_other_major,
         said="to a newer major version",
@@ -144,7 +155,10 @@ SERVER: Rules = {
             when=_same_image,
             said="the engine's own image for this version",
         ),
-        replaced("another image"),
+        replace(
+            replaced("another image, which the heartbeat and the jobs of ours use too"),
+            objects=(*PODS, *HEARTBEAT, *ACCESS),
+        ),
     ),
     "postgresql.parameters.*": (
         Case(
@@ -158,7 +172,7 @@ SERVER: Rules = {
             level=Level.FAILOVER,
             reason="the operator loads or unloads the extension's library, which a server does only at its start: "
             "standbys restart one by one, then it switches over",
-            objects=PODS,
+            objects=(*PODS, *DATABASES),
             when=_libraries,
             said="the first of pg_stat_statements.*, pgaudit.*, auto_explain.* or pg_failover_slots.* comes, or the "
             "last goes",
@@ -196,7 +210,14 @@ SERVER: Rules = {
         ),
         reload("the servers reload, and the value holds at once"),
     ),
-    "postgresql.audit": (replaced("the pgAudit library is loaded at a server's start"),),
+    "postgresql.audit": (
+        Case(
+            level=Level.FAILOVER,
+            reason="the operator loads or unloads the pgAudit library, which a server does only at its start: standbys "
+            "restart one by one, then it switches over",
+            objects=(*PODS, *DATABASES),
+        ),
+    ),
     "replication.mode": (reload("synchronous_standby_names changes: commits begin or cease to wait for standbys"),),
     "replication.synchronousStandbys": (reload("commits wait for more or fewer standbys"),),
     "replication.durability": (reload("what commits do while too few standbys answer changes"),),
@@ -231,7 +252,9 @@ SERVER: Rules = {
         ),
         *_SIZE,
     ),
-    "placement.antiAffinity": (replaced("a pod's affinity is fixed when it is made"),),
+    "placement.antiAffinity": (
+        replace(replaced("a pod's affinity is fixed when it is made"), objects=(*PODS, *POOLER)),
+    ),
     "placement.topologyKey": (
         replace(replaced("a pod's affinity is fixed when it is made"), objects=(*PODS, *POOLER)),
     ),

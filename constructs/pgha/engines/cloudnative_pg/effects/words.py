@@ -1,16 +1,20 @@
 """Objects by the names that this engine gives them, and the sentences that several rules share."""
 
-from pgha.engines.effects import Case, Level
+from pgha.engines.effects import Case, Condition, Level
 
 CLUSTER = ("Cluster {namespace}/{name}",)
 PODS = (*CLUSTER, "Pod {namespace}/{name}-*")
 VOLUMES = (*CLUSTER, "PersistentVolumeClaim {namespace}/{name}-*", "Pod {namespace}/{name}-*")
 DATABASE = ("Database {namespace}/{name}-{entry}",)
+DATABASES = ("Database {namespace}/{name}-*",)
+HEARTBEAT = ("Deployment {namespace}/{name}-heartbeat",)
+ACCESS = ("Job {namespace}/{name}-access-*",)
 ROLE = (*CLUSTER, "Secret {namespace}/{secret}")
 POOLER = ("Pooler {namespace}/{name}-pooler-*", "Deployment {namespace}/{name}-pooler-*")
+POOLERS = (*POOLER, "PodDisruptionBudget {namespace}/{name}-pooler-*", "NetworkPolicy {namespace}/{name}-pooler")
 LAN = (*CLUSTER, "Service {namespace}/{name}-external*")
 POOL = ("IPAddressPool metallb-system/{pool}", "L2Advertisement metallb-system/{pool}")
-POLICY = ("NetworkPolicy {namespace}/{name}",)
+POLICY = ("NetworkPolicy {namespace}/{name}", "NetworkPolicy {namespace}/{name}-pooler")
 RESTORE = "restore a backup into a new cluster with the wanted value"
 
 
@@ -19,9 +23,9 @@ def nothing(reason: str, *objects: str, remedy: str = "") -> Case:
     return Case(level=Level.NOTHING, reason=reason, objects=objects, remedy=remedy)
 
 
-def access(reason: str, *objects: str, remedy: str = "") -> Case:
+def access(reason: str, *objects: str, remedy: str = "", when: Condition | None = None, said: str = "") -> Case:
     """Who gets in, where and how."""
-    return Case(level=Level.ACCESS, reason=reason, objects=objects, remedy=remedy)
+    return Case(level=Level.ACCESS, reason=reason, objects=objects, remedy=remedy, when=when, said=said)
 
 
 def reload(reason: str, *objects: str) -> Case:
