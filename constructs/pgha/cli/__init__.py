@@ -16,7 +16,7 @@ import typer  # noqa: E402
 
 from pgha.config.problems import UserError  # noqa: E402
 
-_COMMANDS = ("validate", "explain", "schema", "synth", "render", "up", "down", "endpoints")
+_COMMANDS = ("validate", "explain", "schema", "synth", "render", "up", "down", "endpoints", "backup", "restore")
 _INTERRUPTED = 130
 
 

@@ -161,9 +161,10 @@ class Api:
         path = self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
         return self._maybe("DELETE", path, {"propagationPolicy": "Background"}) is not None
 
-    def log(self, namespace: str, pod: str) -> str:
-        """What a pod's only container has written."""
-        return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", {}, None, "", "").text
+    def log(self, namespace: str, pod: str, container: str = "") -> str:
+        """What a container of a pod has written; by default its only one."""
+        query = {"container": container} if container else {}
+        return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, None, "", "").text
 
     def execute(self, namespace: str, pod: str, container: str, command: Sequence[str], timeout: float = 20) -> str:
         """What a command in a container writes to its standard output. Needs the right to create `pods/exec`.
