@@ -1,16 +1,14 @@
 """Every alert fires when it must and not a moment before: promtool's own unit tests, on the rules of the sample."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 from pgha.engines import plan
 from tests.access import apply
-from tests.debian import MissingError, promtool
+from tests.alerts import Series, assert_fires
 from tests.postgres import primary
 from tests.support import ROOT, anywhere, postgres_ha
 
@@ -19,8 +17,6 @@ POD = f'{NAMESPACE}, pod="postgres-ha-postgresql-'
 CRON = f'{{{NAMESPACE}, cronjob="postgres-ha-backup"}}'
 CLAIM = f'{{{NAMESPACE}, persistentvolumeclaim="data-postgres-ha-postgresql-1"}}'
 GIB = 1024**3
-
-Series = dict[str, str]
 
 
 def server(metric: str, first: str, second: str) -> Series:
@@ -104,24 +100,7 @@ def rules() -> dict[str, Any]:
 
 
 def firing(tmp_path: Path, series: Series, at: str, expected: set[tuple[str, str]]) -> None:
-    """Assert that exactly these alerts, by name and severity, fire at this time."""
-    try:
-        program = promtool()
-    except MissingError as missing:
-        pytest.skip(f"NOT RUN: no promtool on this machine: {missing}")
-    write = YAML()
-    write.dump(rules(), tmp_path / "rules.yaml")
-    query = "count by (alertname, severity) (ALERTS{alertstate='firing'})"
-    samples = [{"labels": f'{{alertname="{name}", severity="{grade}"}}', "value": 1} for name, grade in expected]
-    tests = {
-        "interval": "30s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [{"expr": query, "eval_time": at, "exp_samples": samples}],
-    }
-    write.dump({"rule_files": ["rules.yaml"], "evaluation_interval": "30s", "tests": [tests]}, tmp_path / "tests.yaml")
-    command = [str(program), "test", "rules", str(tmp_path / "tests.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_fires(tmp_path, rules(), series, at, expected)
 
 
 @pytest.mark.parametrize("at", ["30s", "5m", "9m"])
@@ -162,6 +141,27 @@ def test_the_exporter_is_asked_for_every_number_that_an_alert_needs() -> None:
     asked = {f"pgha_server_{column}" for metric in query["metrics"] for column in metric}
     used = set(re.findall(r"pgha_server_\w+", str(rules())))
     assert used == asked
+
+
+EXPORTERS_OWN = {
+    "pg_stat_database_xact_commit",
+    "pg_stat_database_blks_hit",
+    "pg_stat_database_blks_read",
+    "pg_database_size_bytes",
+}
+"""Of postgres_exporter's collectors that are on by default: `database` and `stat_database`."""
+
+
+def test_every_panel_asks_for_something_that_is_there() -> None:
+    planned = plan(postgres_ha())
+    assert planned.release is not None
+    (query,) = planned.release.values["metrics"]["customMetrics"].values()
+    asked = {f"pgha_server_{column}" for metric in query["metrics"] for column in metric}
+    (board,) = (obj for obj in planned.tree if obj["metadata"]["name"] == "postgres-ha-dashboard")
+    used = set(re.findall(r"\b(?:pgha_server|pg)_\w+", "".join(board["data"].values())))
+    assert used <= asked | EXPORTERS_OWN
+    assert used >= EXPORTERS_OWN
+    assert {"pgha_server_lag_seconds", "pgha_server_connections", "pgha_server_used_bytes"} <= used
 
 
 def test_the_exporters_query_runs_as_its_role() -> None:
