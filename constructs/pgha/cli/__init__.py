@@ -16,7 +16,20 @@ import typer  # noqa: E402
 
 from pgha.config.problems import UserError  # noqa: E402
 
-_COMMANDS = ("validate", "explain", "schema", "synth", "render", "up", "down", "endpoints", "backup", "restore")
+_COMMANDS = (
+    "validate",
+    "explain",
+    "schema",
+    "synth",
+    "render",
+    "up",
+    "down",
+    "endpoints",
+    "status",
+    "verify",
+    "backup",
+    "restore",
+)
 _INTERRUPTED = 130
 
 

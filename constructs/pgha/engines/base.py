@@ -94,6 +94,17 @@ class Release:
     """By group and kind: jq paths that the server adds to what the chart says."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shell:
+    """How one instance is asked over its own socket, in its own pod: no Service or proxy can answer instead."""
+
+    container: str
+    psql: tuple[str, ...]
+    """psql as the server's superuser; its options follow."""
+    by_loopback: bool = False
+    """It connects to 127.0.0.1, so the server admits that address although the file does not list it."""
+
+
 class Engine(Protocol):
     """One way of running PostgreSQL on Kubernetes."""
 
@@ -135,3 +146,12 @@ class Engine(Protocol):
 
     def client_image(self, cluster: Cluster) -> str:
         """An image with psql, for proving a connection from inside a pod."""
+
+    def instances(self, cluster: Cluster) -> Mapping[str, str]:
+        """Labels of the pods that hold data: one primary, the rest standbys."""
+
+    def shell(self, cluster: Cluster) -> Shell:
+        """How to ask such a pod."""
+
+    def primary(self, cluster: Cluster, read: Reader) -> str | None:
+        """The pod that Kubernetes takes for the primary; None where nobody keeps a record of it."""

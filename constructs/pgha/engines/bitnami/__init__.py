@@ -7,7 +7,7 @@ beside it as objects of our own. docs/adr/0006 says what remains.
 from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
-from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Release, Requirement, Traits
+from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Release, Requirement, Shell, Traits
 from pgha.engines.bitnami import alerts, chart, pgpool, readiness, services, values
 from pgha.engines.bitnami.access import access, script
 from pgha.resources import backup, external_secrets
@@ -116,6 +116,19 @@ class Bitnami:
     def pods(self, cluster: Cluster) -> Mapping[str, str]:
         """Servers, witness and Pgpool-II."""
         return chart.selector(cluster)
+
+    def instances(self, cluster: Cluster) -> Mapping[str, str]:
+        """The chart's data nodes; the witness has a database of its own, and no data."""
+        return chart.selector(cluster, "postgresql") | {"role": "data"}
+
+    def shell(self, cluster: Cluster) -> Shell:  # noqa: ARG002  # the protocol's
+        """The image keeps the superuser's password in its environment; the shell inside the pod puts it to use."""
+        login = 'PGPASSWORD="$POSTGRES_POSTGRES_PASSWORD" exec psql --host 127.0.0.1 --username postgres "$@"'
+        return Shell(container="postgresql", psql=("/bin/sh", "-c", login, "psql"), by_loopback=True)
+
+    def primary(self, cluster: Cluster, read: Reader) -> str | None:  # noqa: ARG002  # the protocol's
+        """None: repmgr knows, Kubernetes does not."""
+        return None
 
     def client_image(self, cluster: Cluster) -> str:
         """The server's own image: it is on every node already."""

@@ -7,7 +7,7 @@ postgresql-cluster-service's wherever it has one.
 from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
-from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Traits
+from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
 from pgha.engines.cloudnative_pg import access, backup, heartbeat, pooler, readiness, secrets, services
 from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases, refuse_what_is_missing
@@ -98,6 +98,19 @@ class CloudNativePG:
     def pods(self, cluster: Cluster) -> Mapping[str, str]:
         """The instances, without poolers and jobs."""
         return {"cnpg.io/cluster": cluster.name, "cnpg.io/podRole": "instance"}
+
+    def instances(self, cluster: Cluster) -> Mapping[str, str]:
+        """The same."""
+        return self.pods(cluster)
+
+    def shell(self, cluster: Cluster) -> Shell:  # noqa: ARG002  # the protocol's
+        """The operator's pg_hba lets the system user postgres in as the superuser, on the socket alone."""
+        return Shell(container="postgres", psql=("psql", "-U", "postgres"))
+
+    def primary(self, cluster: Cluster, read: Reader) -> str | None:
+        """Whom the operator's status names."""
+        live = read(API_VERSION, "Cluster", cluster.namespace, cluster.name) or {}
+        return (live.get("status") or {}).get("currentPrimary")
 
     def client_image(self, cluster: Cluster) -> str:
         """The server's own image: it is on every node already."""

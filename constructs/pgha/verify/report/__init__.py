@@ -1,0 +1,1 @@
+"""A run's facts for people and machines: a page, JUnit XML, JSON. Pure: facts in, text out."""
