@@ -388,6 +388,7 @@ def test_requirements_are_what_the_objects_use() -> None:
         "IPAddressPool",
         "L2Advertisement",
         "PodMonitor",
+        "PrometheusRule",
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
-from pgha.engines.cloudnative_pg import access, backup, heartbeat, pooler, readiness, secrets, services
+from pgha.engines.cloudnative_pg import access, backup, heartbeat, monitors, pooler, readiness, secrets, services
 from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases, refuse_what_is_missing
 from pgha.engines.cloudnative_pg.images import image
@@ -17,7 +17,6 @@ from pgha.resources import external_secrets
 from pgha.resources.address_pool import address_pool
 from pgha.resources.credentials import GeneratedSecret
 from pgha.resources.metadata import Object
-from pgha.resources.monitoring import pod_monitor
 from pgha.resources.namespace import namespace
 from pgha.resources.network_policy import allow, clients, ingress_policy
 
@@ -48,10 +47,7 @@ class CloudNativePG:
         objects += [*backup.stores(cluster), cluster_object(cluster), *databases(cluster)]
         objects += pooler.objects(cluster)
         objects += [*heartbeat.objects(cluster), *access.jobs(cluster)]
-        objects += backup.schedule(cluster)
-        if cluster.monitoring.enabled:
-            objects.append(pod_monitor(cluster, cluster.name, pods=dict(pods)))
-        return objects
+        return [*objects, *backup.schedule(cluster), *monitors.objects(cluster, dict(pods))]
 
     def release(self, cluster: Cluster) -> Release | None:  # noqa: ARG002  # the protocol's
         """None: the operator reads resources, and its own chart is the platform's."""
@@ -85,11 +81,11 @@ class CloudNativePG:
             Requirement(api_version=external_secrets.API_VERSION, kind=kind, brought_by=external_secrets.BROUGHT_BY)
             for kind in sorted({obj["kind"] for obj in secrets.external(cluster)})
         ]
-        if cluster.monitoring.enabled:
-            needed.append(
-                Requirement(api_version="monitoring.coreos.com/v1", kind="PodMonitor", brought_by=_PROMETHEUS)
-            )
-        return needed
+        monitoring = ("PodMonitor", "PrometheusRule") if cluster.monitoring.enabled else ()
+        return needed + [
+            Requirement(api_version="monitoring.coreos.com/v1", kind=kind, brought_by=_PROMETHEUS)
+            for kind in monitoring
+        ]
 
     def readiness(self, cluster: Cluster, read: Reader) -> Readiness:
         """All instances, roles and databases are there, and every LoadBalancer Service has its address."""

@@ -24,8 +24,11 @@ TRAITS: Mapping[str, Traits] = {
     "Pooler": _AFTER,
     "PodDisruptionBudget": _AFTER,
     "PodMonitor": _AFTER,
+    "PrometheusRule": _AFTER,
+    "ConfigMap": _AFTER,
     "ScheduledBackup": _AFTER,
-    "Job": Traits(until={"status.succeeded": "1"}, wave=2),
+    # The server labels the pods of a Job with its uid and its name.
+    "Job": Traits(defaulted=("spec.template.metadata.labels",), until={"status.succeeded": "1"}, wave=2),
     "Deployment": Traits(wave=2),
 }
 """By kind; one that is not named here is applied with the Cluster and not waited for."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pgha.engines.cloudnative_pg.effects.words import CLUSTER, PODS, access, nothing, replaced
+from pgha.engines.cloudnative_pg.effects.words import CLUSTER, PODS, RULES, access, nothing, replaced
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import NOTHING, comes, fewer
 
@@ -32,17 +32,17 @@ BACKUP: Rules = {
             level=Level.RESTART,
             reason="a program that archives the write-ahead log joins every pod: standbys are replaced, then the "
             "primary where it is, because it could not hand over without archiving; writes wait",
-            objects=(*PODS, *_SCHEDULE, *_STORE),
+            objects=(*PODS, *_SCHEDULE, *_STORE, *RULES),
             when=comes,
             said="it comes",
         ),
         replace(
             replaced("the program that archives the write-ahead log leaves every pod, and no more backups are made"),
-            objects=(*PODS, *_SCHEDULE, *_STORE),
+            objects=(*PODS, *_SCHEDULE, *_STORE, *RULES),
         ),
     ),
     "backup.method": (nothing("it is what the engine does anyway"),),
-    "backup.schedule": (nothing("the next backup comes at another time", *_SCHEDULE),),
+    "backup.schedule": (nothing("the next backup comes at another time", *_SCHEDULE, *RULES),),
     "backup.timeZone": (NOTHING,),
     "backup.retentionDays": (
         Case(

@@ -11,6 +11,7 @@ from pgha.engines.cloudnative_pg.effects.words import (
     PODS,
     POOLER,
     RESTORE,
+    RULES,
     VOLUMES,
     reload,
     replaced,
@@ -114,7 +115,7 @@ _SIZE = (
     Case(
         level=Level.REFUSED,
         reason="a volume cannot shrink; the operator's webhook refuses it",
-        objects=CLUSTER,
+        objects=(*CLUSTER, *RULES),
         remedy=RESTORE,
         when=shrinks,
         said="it shrinks",
@@ -245,7 +246,7 @@ SERVER: Rules = {
         Case(
             level=Level.REFUSED,
             reason="a volume for the write-ahead log cannot be given up; the operator's webhook refuses it",
-            objects=CLUSTER,
+            objects=(*CLUSTER, *RULES),
             remedy=RESTORE,
             when=goes,
             said="it goes",

@@ -3,15 +3,23 @@
 from pgha.engines.effects import Case, Condition, Level
 
 CLUSTER = ("Cluster {namespace}/{name}",)
+RULES = ("PrometheusRule {namespace}/{name}", "ConfigMap {namespace}/{name}-dashboard")
+"""Alerts and panels that count with what the file says of sizes and instances."""
 PODS = (*CLUSTER, "Pod {namespace}/{name}-*")
-VOLUMES = (*CLUSTER, "PersistentVolumeClaim {namespace}/{name}-*", "Pod {namespace}/{name}-*")
+VOLUMES = (*PODS, "PersistentVolumeClaim {namespace}/{name}-*", *RULES)
 DATABASE = ("Database {namespace}/{name}-{entry}",)
 DATABASES = ("Database {namespace}/{name}-*",)
 HEARTBEAT = ("Deployment {namespace}/{name}-heartbeat",)
 ACCESS = ("Job {namespace}/{name}-access-*",)
 ROLE = (*CLUSTER, "Secret {namespace}/{secret}")
 POOLER = ("Pooler {namespace}/{name}-pooler-*", "Deployment {namespace}/{name}-pooler-*")
-POOLERS = (*POOLER, "PodDisruptionBudget {namespace}/{name}-pooler-*", "NetworkPolicy {namespace}/{name}-pooler")
+POOLERS = (
+    *POOLER,
+    "PodDisruptionBudget {namespace}/{name}-pooler-*",
+    "NetworkPolicy {namespace}/{name}-pooler",
+    "PodMonitor {namespace}/{name}-pooler",
+    *RULES,
+)
 LAN = (*CLUSTER, "Service {namespace}/{name}-external*")
 POOL = ("IPAddressPool metallb-system/{pool}", "L2Advertisement metallb-system/{pool}")
 POLICY = ("NetworkPolicy {namespace}/{name}", "NetworkPolicy {namespace}/{name}-pooler")
