@@ -1,13 +1,18 @@
 """The lab as the README starts it, once for all tests of this folder."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from running_lab import Database, run
+from running_lab import ROOT, Database, run
+from tofu_project import INIT_SECONDS, tofu_program
 
 from lab import cgroups, cluster, network, preflight
 from lab.home import STATE
 from lab.steps import LabError
+from pgha.delivery.diagnostics import Diagnostic
+from pgha.delivery.tofu import Tofu
 
 
 def _alive() -> bool:
@@ -36,3 +41,22 @@ def whole(database: Database) -> Database:
     """The cluster with all three instances ready, whatever the test before did to it."""
     database.heal()
     return database
+
+
+@pytest.fixture(scope="session")
+def providers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """OpenTofu and the providers that a cluster's stack requires; skips, before anything is started, without them."""
+    program = tofu_program()
+    if program is None:
+        pytest.skip(
+            "NOT RUN: there is no tofu on PATH and none in the lab's cache "
+            "(build it: .venv/bin/python -c \"from lab import programs as p; p.build(p.tool('opentofu'))\")"
+        )
+    folder = tmp_path_factory.mktemp("providers")
+    shutil.copy(ROOT / "terraform" / "stacks" / "lab" / "cdk.tf.json", folder)
+    try:
+        done = Tofu(str(program), folder, None).run("init", "-no-color", timeout=INIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"NOT RUN: tofu init did not finish in {INIT_SECONDS} s")
+    if done.returncode != 0:
+        pytest.skip(f"NOT RUN: tofu init cannot install the providers: {Diagnostic.from_text(done.stderr).sentence}")

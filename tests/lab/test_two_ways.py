@@ -8,271 +8,20 @@ import base64
 import difflib
 import json
 import os
-import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
-from running_lab import ROOT, Database, clean_environment, eventually
-
-from lab import programs
-from lab.home import STATE
-from pgha.delivery.tofu import Tofu, _complaint
+from running_lab import Database, eventually
+from tofu_project import Project, Way
 
 pytestmark = pytest.mark.lab
-
-Way = Literal["tofu", "server-side"]
-
-NAMESPACE = "two-ways"
-ADDRESS = "192.168.10.120"  # beside the pool of `lab`: MetalLB refuses pools that overlap
-INIT_SECONDS = 180
-FILE = f"""
-name: two
-namespace: {NAMESPACE}
-engine: cloudnative-pg
-delivery: tofu
-instances: 2
-postgresql:
-  version: "17"
-resources:
-  requests: {{ cpu: 100m, memory: 256Mi }}
-  limits: {{ cpu: "1", memory: 512Mi }}
-storage:
-  size: 10Gi
-network:
-  loadBalancer:
-    address: {ADDRESS}
-    pool: {{ addresses: [192.168.10.120-192.168.10.121] }}
-  networks: [10.244.0.0/16, 192.168.10.0/24]
-  podCidr: 10.244.0.0/16
-  serviceCidr: 10.96.0.0/16
-monitoring:
-  enabled: false
-silence: [PGHA-W607]
-"""
-
-POOLS = "ipaddresspools.metallb.io,l2advertisements.metallb.io"
-PASSING = {
-    "endpoints",
-    "endpointslices.discovery.k8s.io",
-    "events",
-    "events.events.k8s.io",
-    "leases.coordination.k8s.io",
-}
-"""What the cluster writes about itself while it runs."""
-CHOSEN = {"clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort", "nodeName", "volumeName"}
-"""What the server chooses anew for every object."""
-CHOSEN_NOTES = {"volume.kubernetes.io/selected-node"}
-
-
-def _without(value: Any, keys: set[str]) -> Any:
-    match value:
-        case dict():
-            return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}
-        case list():
-            return [_without(inner, keys) for inner in value]
-        case _:
-            return value
-
-
-def _shape(obj: dict[str, Any]) -> dict[str, Any]:
-    """An object as its author means it: everything but status, the server's choices and secret values."""
-    meta = obj["metadata"]
-    notes = {key: text for key, text in meta.get("annotations", {}).items() if key not in CHOSEN_NOTES}
-    kept = {key: meta[key] for key in ("labels", "finalizers", "ownerReferences") if key in meta}
-    body = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
-    if obj["kind"] == "Secret":
-        body["data"] = sorted(obj.get("data", {}))
-    shaped: dict[str, Any] = _without(body | {"metadata": kept | {"annotations": notes}}, CHOSEN | {"uid"})
-    if obj["kind"] == "Pod":  # the token volume's name is random
-        text = json.dumps(shaped)
-        for volume in obj["spec"]["volumes"]:
-            if volume["name"].startswith("kube-api-access-"):
-                text = text.replace(volume["name"], "kube-api-access")
-        shaped = json.loads(text)
-    return shaped
-
-
-class Project:
-    """A folder with clusters/two.yaml, and the cluster that pgha makes of it in one way or the other."""
-
-    def __init__(self, folder: Path, database: Database) -> None:
-        self.folder = folder
-        self.stack = folder / "terraform" / "stacks" / "two"
-        self.way: Way | None = None
-        self.snapshots: dict[Way, dict[str, Any]] = {}
-        self.printed: list[str] = []
-        self.secrets: set[str] = set()
-        self._database = database
-        (folder / "clusters").mkdir()
-        self.write()
-
-    def write(self, revision: int = 1) -> None:
-        (self.folder / "clusters" / "two.yaml").write_text(f"{FILE}credentials: {{ revision: {revision} }}\n")
-
-    def run(self, *words: str, way: Way, folder: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-        """A command in the project's folder, with or without OpenTofu on PATH, with more in its environment."""
-        path = _path_with_tofu() if way == "tofu" else _path_without_tofu(self.folder / ".path")
-        kubeconfig = str(STATE / "kubeconfig")
-        done = subprocess.run(
-            words, cwd=folder or self.folder, text=True, check=False, timeout=600,
-            env=clean_environment() | {"PATH": path, "KUBECONFIG": kubeconfig, "KUBE_CONFIG_PATH": kubeconfig} | more,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        self.printed.append(f"$ {' '.join(words)}\n{done.stdout}")
-        return done
-
-    def pgha(self, *words: str, way: Way) -> subprocess.CompletedProcess[str]:
-        """As somebody who looks for a fault runs it: OpenTofu's debug log would show every password."""
-        log = {"TF_LOG": "TRACE", "TF_LOG_PATH": str(self.folder / "trace.log")}
-        return self.run(str(Path(sys.executable).with_name("pgha")), *words, way=way, **log)
-
-    def tofu(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run("tofu", *words, way="tofu", folder=self.stack)
-
-    def up(self, way: Way) -> str:
-        done = self.pgha("up", "two", way=way)
-        assert done.returncode == 0, done.stdout
-        assert f"✓ apply ({way})" in done.stdout
-        self.way = way
-        self._remember()
-        return done.stdout
-
-    def down(self) -> None:
-        done = self.pgha("down", "two", "--destroy", "two", way=self.way or "server-side")
-        assert done.returncode == 0, done.stdout
-        assert self.snapshot() == {}
-        assert self.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found") == ""
-        self.way = None
-
-    def running(self, way: Way) -> "Project":
-        """The cluster, applied in this way; one that was applied in the other way is taken down first."""
-        if self.way != way:
-            if self.way is not None:
-                self.down()
-            self.write()
-            self.up(way)
-            self.snapshots.setdefault(way, self.snapshot())
-        return self
-
-    def kubectl(self, *words: str) -> str:
-        return self._database.kubectl(*words)
-
-    def cluster(self) -> dict[str, Any]:
-        words = ("get", "clusters.postgresql.cnpg.io/two", f"--namespace={NAMESPACE}", "--output=json")
-        found: dict[str, Any] = json.loads(self.kubectl(*words))
-        return found
-
-    def heal(self) -> None:
-        def healed() -> bool:
-            self.write_a_row()
-            return bool(self.cluster()["status"].get("readyInstances") == 2)
-
-        eventually(healed, within=120, every=2)
-
-    def write_a_row(self) -> None:
-        """Its transaction is what an idle standby waits for (docs/explanation/failover.md)."""
-        self.login(self.password())
-
-    def password(self) -> str:
-        words = ("get", "secret/two-app", f"--namespace={NAMESPACE}", "--output=jsonpath={.data.password}")
-        return base64.b64decode(self.kubectl(*words)).decode()
-
-    def login(self, password: str) -> dict[str, Any]:
-        """One writing connection by a host on the LAN: the probe's answer."""
-        request = {
-            "host": ADDRESS, "port": 5432, "dbname": "app", "user": "app", "password": password, "connect_timeout": 5,
-            "sslmode": "require",
-        }  # fmt: skip
-        command = [str(ROOT / ".venv/bin/lab"), "run-on-lan", "--", sys.executable, "-m", "pgha.delivery.probe"]
-        done = subprocess.run(
-            command, input=json.dumps(request), capture_output=True, text=True, check=True, timeout=60
-        )
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-
-    def snapshot(self) -> dict[str, Any]:
-        """Every object of the namespace, the namespace, and what is ours in MetalLB's."""
-        kinds = self.kubectl("api-resources", "--verbs=list", "--namespaced", "--output=name").split()
-        wanted = ",".join(kind for kind in kinds if kind not in PASSING)
-        mine = "app.kubernetes.io/instance=two"
-        asked = [
-            ("namespaces", f"--selector={mine}"),
-            (wanted, f"--namespace={NAMESPACE}"),
-            (POOLS, "--namespace=metallb-system", f"--selector={mine}"),
-        ]
-        found = [json.loads(self.kubectl("get", "--output=json", *words))["items"] for words in asked]
-        return {
-            f"{one['kind']} {one['metadata']['name']}": _shape(one)
-            for items in found
-            for one in items
-            if "deletionTimestamp" not in one["metadata"]  # a pod of the proof that is just going
-        }
-
-    def _remember(self) -> None:
-        """Every Secret value of the namespace, but user names, which are no secret and stand in every file."""
-        words = ("get", "secrets", f"--namespace={NAMESPACE}", "--output=json")
-        for secret in json.loads(self.kubectl(*words))["items"]:
-            for key, value in secret.get("data", {}).items():
-                if key != "username":
-                    self.secrets |= {value, base64.b64decode(value).decode()}
-
-
-def _tofu_program() -> Path | None:
-    """On PATH, or built before by the lab; building it takes minutes, and for nothing where there is no provider."""
-    on_path, built = shutil.which("tofu"), programs.program("opentofu", "tofu")
-    return Path(on_path) if on_path else built if built.is_file() else None
-
-
-def _path_with_tofu() -> str:
-    program = _tofu_program()
-    assert program is not None
-    return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-
-
-def _path_without_tofu(folder: Path) -> str:
-    """PATH as it is; a folder with tofu in it is replaced by one of links to its other programs."""
-    parts = []
-    for number, part in enumerate(os.environ["PATH"].split(os.pathsep)):
-        if (Path(part) / "tofu").exists():
-            links = folder / str(number)
-            if not links.exists():
-                links.mkdir(parents=True)
-                for program in Path(part).iterdir():
-                    if program.name != "tofu":
-                        (links / program.name).symlink_to(program)
-            parts.append(str(links))
-        else:
-            parts.append(part)
-    return os.pathsep.join(parts)
-
-
-@pytest.fixture(scope="session")
-def providers(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """OpenTofu and the providers that a cluster's stack requires; skips, before anything is started, without them."""
-    program = _tofu_program()
-    if program is None:
-        pytest.skip(
-            "NOT RUN: there is no tofu on PATH and none in the lab's cache "
-            "(build it: .venv/bin/python -c \"from lab import programs as p; p.build(p.tool('opentofu'))\")"
-        )
-    folder = tmp_path_factory.mktemp("providers")
-    shutil.copy(ROOT / "terraform" / "stacks" / "lab" / "cdk.tf.json", folder)
-    try:
-        done = Tofu(str(program), folder, None).run("init", "-no-color", timeout=INIT_SECONDS)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"NOT RUN: tofu init did not finish in {INIT_SECONDS} s")
-    if done.returncode != 0:
-        pytest.skip(f"NOT RUN: tofu init cannot install the providers: {_complaint(done.stderr)}")
 
 
 @pytest.fixture(scope="module")
 def project(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    made = Project(tmp_path_factory.mktemp("two-ways"), database)
+    made = Project(tmp_path_factory.mktemp("two-ways"), database, "two", "192.168.10.120")
     made.down()  # what an interrupted run may have left
     yield made
     made.down()
@@ -305,26 +54,26 @@ def test_the_second_plan_is_empty(by_tofu: Project) -> None:
 @pytest.mark.providers
 def test_what_was_changed_by_hand_is_seen_and_taken_back(by_tofu: Project) -> None:
     """Field by field, as another field manager: kubectl's."""
-    cluster = ("clusters.postgresql.cnpg.io/two", f"--namespace={NAMESPACE}")
+    cluster = ("clusters.postgresql.cnpg.io/two", f"--namespace={by_tofu.namespace}")
     pool = ("ipaddresspools.metallb.io/two", "--namespace=metallb-system")
-    wider = {"spec": {"addresses": ["192.168.10.120-192.168.10.122"]}}
+    wider = {"spec": {"addresses": ["192.168.10.120-192.168.10.121"]}}
     by_tofu.kubectl("patch", *cluster, "--type=merge", "--patch", '{"spec": {"smartShutdownTimeout": 7}}')
     by_tofu.kubectl("patch", *pool, "--type=merge", "--patch", json.dumps(wider))
     code, text = _plan(by_tofu)
     assert code == 2, text
     assert "smartShutdownTimeout" in text
-    assert "192.168.10.120-192.168.10.122" in text
+    assert "192.168.10.120-192.168.10.121" in text
     printed = by_tofu.up("tofu")
     assert "nothing changed" not in printed
     assert by_tofu.cluster()["spec"]["smartShutdownTimeout"] == 5
-    assert "192.168.10.122" not in by_tofu.kubectl("get", *pool, "--output=yaml")
+    assert "192.168.10.121" not in by_tofu.kubectl("get", *pool, "--output=yaml")
     assert _plan(by_tofu)[0] == 0
 
 
 @pytest.mark.providers
 def test_a_failover_is_no_drift(by_tofu: Project) -> None:
     before = by_tofu.cluster()["status"]["currentPrimary"]
-    by_tofu.kubectl("delete", "pod", before, f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
+    by_tofu.kubectl("delete", "pod", before, f"--namespace={by_tofu.namespace}", "--grace-period=0", "--force")
     eventually(lambda: by_tofu.cluster()["status"]["currentPrimary"] != before, within=60)
     code, text = _plan(by_tofu)
     assert code == 0, text
@@ -402,7 +151,7 @@ def test_no_secret_is_in_state_plan_or_output(by_tofu: Project) -> None:
 
     contents = _contents(by_tofu)
     telling = {"two.tfstate", "plan.json", "state.json", "cdk.tf.json", "two.yaml"}
-    seen = {Path(name).name for name, content in contents.items() if _finds(content, NAMESPACE)}
+    seen = {Path(name).name for name, content in contents.items() if _finds(content, by_tofu.namespace)}
     assert telling | {"what was printed", "two.tfplan: tfplan", "two.tfplan: tfstate"} <= seen, "the search is blind"
     assert len(by_tofu.secrets) >= 2 * 7, "two-app, two-ca, two-server, two-replication, each plain and in base64"
     found = [

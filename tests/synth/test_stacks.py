@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from pgha.config.model import Cluster
+from pgha.engines import explain
 from pgha.stacks import ClusterStack, PlatformStack, synthesize
-from tests.support import balancer, lab, sample
+from tests.support import balancer, lab, sample, trio
 
 cdktf = importlib.import_module("cdktf")  # after pgha.stacks, which chooses its Node
 
@@ -51,7 +52,7 @@ def test_addresses_are_api(of_lab: dict[str, Any]) -> None:
         "kubernetes_namespace_v1.namespace",
         "kubernetes_secret_v1.secret_lab_app",
     ]
-    assert list(of_lab["output"]) == ["endpoints", "secrets"]
+    assert list(of_lab["output"]) == ["cluster", "endpoints", "secrets"]
 
 
 def test_addresses_of_the_platform_are_api() -> None:
@@ -134,11 +135,64 @@ def test_versions_are_exact(of_lab: dict[str, Any]) -> None:
             {"kubernetes": {"secret_suffix": "db", "namespace": "tofu"}},
         ),
         ({"type": "s3", "config": {"bucket": "b", "key": "db"}}, {"s3": {"bucket": "b", "key": "db"}}),
+        (
+            {"type": "http", "config": {"address": "https://state.example.com/db", "lock_method": "PUT"}},
+            {"http": {"address": "https://state.example.com/db", "lock_method": "PUT"}},
+        ),
     ],
-    ids=["default", "local", "kubernetes", "s3"],
+    ids=["default", "local", "kubernetes", "s3", "http"],
 )
 def test_backend_is_the_files(backend: dict[str, Any], found: dict[str, Any]) -> None:
     assert stack(sample(backend=backend))["terraform"]["backend"] == found
+
+
+def test_an_encrypted_state_asks_for_its_passphrase() -> None:
+    """From the environment alone; a state from before is still read, and written encrypted."""
+    found = stack(sample(backend={"encryption": "passphrase"}))
+    assert found["variable"]["state_passphrase"]["sensitive"] is True
+    assert "default" not in found["variable"]["state_passphrase"]
+    sealed = found["terraform"]["encryption"]
+    assert sealed["key_provider"]["pbkdf2"]["passphrase"] == {"passphrase": "${var.state_passphrase}"}
+    assert sealed["method"]["aes_gcm"]["passphrase"] == {"keys": "${key_provider.pbkdf2.passphrase}"}
+    assert sealed["state"] == sealed["plan"]
+    assert sealed["state"]["method"] == "${method.aes_gcm.passphrase}"
+    assert sealed["state"]["fallback"] == {"method": "${method.unencrypted.before}"}
+
+
+def test_without_the_word_nothing_is_encrypted(of_lab: dict[str, Any]) -> None:
+    assert "encryption" not in of_lab["terraform"]
+    assert "variable" not in of_lab
+
+
+def test_the_state_records_the_file_without_where_the_state_is() -> None:
+    backend = {"type": "s3", "config": {"bucket": "b", "key": "db"}}
+    parameters = {"log_line_prefix": "${y}"}
+    cluster = sample(backend=backend, silence=["PGHA-W607"], postgresql={"parameters": parameters})
+    found = stack(cluster)["output"]["cluster"]["value"]
+    assert found["postgresql"] == {"parameters": {"log_line_prefix": "$${y}"}}
+    assert not {"backend", "silence", "instances"} & set(found), "what no object holds, and defaults"
+    plain = found | {"postgresql": {"parameters": parameters}, "backend": backend, "silence": ["PGHA-W607"]}
+    assert explain(Cluster.model_validate(plain), cluster) == []
+
+
+def test_what_holds_data_is_given_all_the_time_to_go() -> None:
+    manifests = stack(sample(network=balancer()))["resource"]["kubernetes_manifest"]
+    assert manifests["ip_address_pool_db"]["timeouts"] == {"delete": "2m"}
+    assert "delete" not in manifests["cluster_db"]["timeouts"]
+
+
+def test_what_argo_cd_takes_over_is_forgotten_and_never_destroyed() -> None:
+    """Whoever applies this by hand, without pgha, is as safe."""
+    whole, rest = (stack(sample(delivery=delivery, network=balancer())) for delivery in ("tofu", "argocd"))
+    handed = sorted(set(addresses(whole)) - set(addresses(rest)))
+    assert "kubernetes_manifest.cluster_db" in handed
+    assert sorted(block["from"] for block in rest["removed"]) == handed
+    assert all(block["lifecycle"] == {"destroy": False} for block in rest["removed"])
+    assert "removed" not in whole
+
+
+def test_a_chart_that_argo_cd_takes_over_is_forgotten() -> None:
+    assert "helm_release.release_trio" in [block["from"] for block in stack(trio(delivery="argocd"))["removed"]]
 
 
 def test_text_that_looks_like_a_template_stays_text() -> None:

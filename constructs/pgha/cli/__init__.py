@@ -22,6 +22,8 @@ _COMMANDS = (
     "schema",
     "synth",
     "render",
+    "plan",
+    "apply",
     "up",
     "down",
     "endpoints",

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from pgha.engines import plan
 
 if TYPE_CHECKING:
     from pgha.delivery.kubernetes import Api
+    from pgha.delivery.tofu import Tofu
 
 
 def run(
@@ -36,7 +36,7 @@ def run(
     """
     from pgha.delivery.kubernetes import Api
     from pgha.delivery.progress import Progress
-    from pgha.delivery.removal import remove, volumes
+    from pgha.delivery.removal import left, remove
     from pgha.delivery.target import choose
 
     source = find(cluster)
@@ -45,22 +45,27 @@ def run(
     target = choose(kubeconfig, start=False)
     api = Api.connect(target.kubeconfig)
     with progress.phase(f"check {api.server}"):
-        kept = [volume["metadata"]["name"] for volume in volumes(api, source.cluster, policy="Retain")]
+        stays = left(api, source.cluster)
+        tofu = _with_state(api, source, target.kubeconfig)
     with progress.phase(f"delete cluster {source.cluster.name}"):
-        removed = _by_tofu(api, source, target.kubeconfig, progress.say)
-        removed += remove(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
-    left = [f"PersistentVolume {name} (its storage class retains it)" for name in kept]
+        removed = remove(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
+        if tofu is not None:
+            # What the file of today does not name any more; all else is gone, and the state learns it.
+            from pgha.delivery.planning import destroy as destroy_rest
+
+            removed += [change.resource.title for change in destroy_rest(tofu, progress.say).changes]
+            stays.append(f"the state of stack {source.cluster.name}, which is empty")
     if output is Format.JSON:
         facts = {
             "cluster": source.cluster.name,
             "removed": removed,
-            "left": left,
+            "left": stays,
             "seconds": round(progress.total, 1),
         }
         typer.echo(json.dumps(facts, indent=2))
         return
     typer.echo("\n".join([f"deleted {name}" for name in removed] or ["nothing to delete: the cluster is not there"]))
-    typer.echo("\n".join(f"left {name}" for name in [*left, "the operators, and the cluster file"]))
+    typer.echo("\n".join(f"left {name}" for name in [*stays, "the operators, and the cluster file"]))
     typer.echo(f"done in {progress.total:.1f} s", err=True)
 
 
@@ -74,16 +79,18 @@ def _confirm(name: str, given: str | None) -> None:
         raise UserError(f"the cluster's name is {name}, not {given}", "nothing was deleted; name the right one")
 
 
-def _by_tofu(api: "Api", source: Source, kubeconfig: Path | None, say: Callable[[str], None]) -> list[str]:
-    """Let OpenTofu destroy what it holds in its state, so that the state does not name what is gone."""
+def _with_state(api: "Api", source: Source, kubeconfig: Path | None) -> "Tofu | None":
+    """OpenTofu where its state knows of this cluster; asked before anything is deleted.
+
+    Raises:
+        UserError: The state cannot be read, or somebody works on it.
+    """
     from pgha.cli.output import TERRAFORM
+    from pgha.delivery.planning import is_free
     from pgha.delivery.preflight import namespace_of
     from pgha.delivery.tofu import prepare
 
     folder = source.root / TERRAFORM / "stacks" / source.cluster.name
     namespace_of(api, source.cluster)
     tofu, _ = prepare(folder, kubeconfig) if (folder / "cdk.tf.json").is_file() else (None, "")
-    if tofu is None or not tofu.has_state():
-        return []
-    tofu.destroy(say)
-    return [f"everything in the state of stack {source.cluster.name}"]
+    return tofu if tofu is not None and is_free(tofu) else None

@@ -80,17 +80,17 @@ def _applied(api: "Api", source: Source, target: "Target", progress: "Progress")
     with progress.phase(f"check {api.server}"):
         check(api, source.cluster, planned)
         progress.note(f"Kubernetes {api.version}")
-    way = choose_way(api, source.cluster, lambda: _stack_folder(source, progress), target.kubeconfig)
+    way = choose_way(api, source.cluster, lambda: stack_folder(source, progress), target.kubeconfig)
     if way.name == "server-side":
         progress.note(f"applying server-side: {way.reason}")
     with progress.phase(f"apply ({way.name})"):
-        changes = deliver(api, way, planned, progress.say)
+        changes = deliver(api, way, source.cluster, planned, progress.say)
     for change in changes or ["nothing changed"]:
         progress.note(change)
     return way, changes
 
 
-def _stack_folder(source: Source, progress: "Progress") -> Path:
+def stack_folder(source: Source, progress: "Progress") -> Path:
     """The folder with this cluster's stack, brought up to date first; nothing is done where it is already."""
     from pgha.cli.output import TERRAFORM, Seal, only, synthesized, write
 

@@ -199,3 +199,7 @@ class Backend(Section):
         description="The backend's own arguments; no credentials.",
         examples=[{"bucket": "tofu-state", "region": "eu-west-1"}],
     )
+    encryption: Literal["none", "passphrase"] = Field(
+        default="none",
+        description="passphrase: OpenTofu encrypts state and plans with TF_VAR_state_passphrase from the environment.",
+    )

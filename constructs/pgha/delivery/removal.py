@@ -25,7 +25,7 @@ def remove(api: Api, cluster: Cluster, planned: Plan, *, timeout: float, say: Ca
     """
     namespace_of(api, cluster)
     deadline, removed = time.monotonic() + timeout, []
-    for obj in reversed([*planned.stack, *planned.tree]):
+    for obj in _order(planned):
         live = api.find(obj)
         if live is None or not _ours(live, cluster):
             continue
@@ -36,6 +36,20 @@ def remove(api: Api, cluster: Cluster, planned: Plan, *, timeout: float, say: Ca
     for volume in volumes(api, cluster, policy="Delete"):
         _gone(api, volume, deadline, say)
     return removed
+
+
+def left(api: Api, cluster: Cluster) -> list[str]:
+    """What `remove` leaves of the cluster's data: retained volumes, and backups outside of it."""
+    kept = [f"PersistentVolume {one['metadata']['name']}" for one in volumes(api, cluster, policy="Retain")]
+    found = [f"{name} (its storage class retains it)" for name in kept]
+    store = cluster.backup.object_store if cluster.backup else None
+    return found + ([f"the backups in {store.destination}"] if store else [])
+
+
+def _order(planned: Plan) -> list[Object]:
+    """The reverse of the apply; Argo CD's own objects first, or it would make again what is deleted."""
+    found = [*reversed([*planned.stack, *planned.tree])]
+    return sorted(found, key=lambda obj: not obj["apiVersion"].startswith("argoproj.io/"))
 
 
 def volumes(api: Api, cluster: Cluster, *, policy: Literal["Delete", "Retain"]) -> list[Object]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from pgha.config.model import Cluster
+from pgha.config.problems import UserError
+from pgha.delivery import adoption, planning, proof
 from pgha.delivery import apply as server_side
-from pgha.delivery import proof
+from pgha.delivery.changes import guard
 from pgha.delivery.kubernetes import Api
-from pgha.delivery.preflight import namespace_of
 from pgha.delivery.proof import Proof
 from pgha.delivery.target import Target
 from pgha.delivery.tofu import Tofu, find_program, prepare
@@ -33,20 +34,39 @@ def choose_way(api: Api, cluster: Cluster, stack: Callable[[], Path], kubeconfig
     """OpenTofu where its providers can be installed and the objects are its own; else server-side.
 
     `stack` synthesizes the cluster's stack and returns its folder; it is called only if there is an OpenTofu.
+
+    Raises:
+        UserError: The state cannot be read. To apply then would be to apply beside it.
     """
     if find_program() is None:
         return Way(name="server-side", tofu=None, reason="there is no program tofu on PATH")
     tofu, reason = prepare(stack(), kubeconfig)
     if tofu is None:
         return Way(name="server-side", tofu=None, reason=reason)
-    if namespace_of(api, cluster) is not None and not tofu.has_state():
-        return Way(name="server-side", tofu=None, reason="the cluster was applied that way before")
+    tofu.rescue()
+    if adoption.is_stranger(api, cluster, tofu.state()):
+        reason = f"its objects are in no state here; to hand them to OpenTofu: pgha plan {cluster.name} --adopt"
+        return Way(name="server-side", tofu=None, reason=reason)
     return Way(name="tofu", tofu=tofu)
 
 
-def deliver(api: Api, way: Way, planned: Plan, say: Say) -> list[str]:
-    """Apply in the chosen way; a line per change."""
-    return way.tofu.apply(say) if way.tofu else server_side.apply(api, planned, say)
+def deliver(api: Api, way: Way, cluster: Cluster, planned: Plan, say: Say) -> list[str]:
+    """Apply in the chosen way; a line per change.
+
+    Raises:
+        UserError: It would destroy what holds data (nothing is changed then), or something failed.
+    """
+    if way.tofu is None:
+        return server_side.apply(api, planned, say)
+    made = planning.make(api, cluster, way.tofu, say)
+    try:
+        guard(made.plan.changes, frozenset())
+    except UserError as error:
+        made.path.unlink(missing_ok=True)
+        raise UserError(
+            error.what, f"restore the cluster file, or see the plan and name what may go: pgha plan {cluster.name}"
+        ) from error
+    return [*made.notes, *planning.apply(api, way.tofu, made, frozenset(), say)]
 
 
 def prove(api: Api, cluster: Cluster, target: Target, vantage: Literal["cluster", "lan"], say: Say) -> Proof | None:

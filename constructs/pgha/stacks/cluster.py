@@ -19,10 +19,10 @@ from cdktf_cdktf_provider_kubernetes.secret_v1 import SecretV1, SecretV1Metadata
 from constructs import Construct
 
 from pgha.config.model import Cluster
-from pgha.engines import engine_of, plan
+from pgha.engines import Plan, engine_of, plan
 from pgha.engines.base import Release, Traits
 from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
-from pgha.resources.metadata import Object
+from pgha.resources.metadata import Object, describe
 from pgha.stacks.parts import address, ephemeral, pin, prepare, require_random
 
 _ALWAYS_DEFAULTED = (
@@ -30,6 +30,7 @@ _ALWAYS_DEFAULTED = (
     "metadata.labels",
 )  # the provider's own default, which ours replaces
 _READY_TIMEOUT = "20m"
+_GONE_TIMEOUT = "2m"
 _RELEASE_SECONDS = 1200
 """A first start pulls images and clones a standby; a rolling restart waits for each server to follow again."""
 _RELEASES_KEPT = 10
@@ -65,6 +66,7 @@ class ClusterStack(TerraformStack):
             if _waited_for(engine.traits(obj)):
                 before = [*before, manifest]
         self._outputs(cluster, planned.secrets)
+        self._let_go(cluster, planned)
 
     def _namespace(self, obj: Object) -> NamespaceV1:
         meta = NamespaceV1Metadata(name=obj["metadata"]["name"], labels=obj["metadata"]["labels"])
@@ -108,7 +110,7 @@ class ClusterStack(TerraformStack):
             depends_on=depends_on,
             computed_fields=[*_ALWAYS_DEFAULTED, *traits.defaulted] if traits.defaulted else None,
             wait=_wait(traits) if _waited_for(traits) else None,
-            timeouts=ManifestTimeouts(create=_READY_TIMEOUT, update=_READY_TIMEOUT) if _waited_for(traits) else None,
+            timeouts=_timeouts(traits),
             lifecycle=TerraformResourceLifecycle(prevent_destroy=True) if traits.holds_data else None,
         )
         pin(manifest, name)
@@ -154,10 +156,38 @@ class ClusterStack(TerraformStack):
             value=[secret.name for secret in secrets],
             description="Secrets with username and password",
         )
+        TerraformOutput(
+            self,
+            "cluster",
+            value=_escaped(record(cluster)),
+            description="The cluster file that was applied, without its defaults",
+        )
+
+    def _let_go(self, cluster: Cluster, planned: Plan) -> None:
+        """With `delivery: argocd`: what a stack with `delivery: tofu` held is forgotten, never destroyed."""
+        if cluster.delivery != "argocd":
+            return
+        whole = plan(cluster.model_copy(update={"delivery": "tofu"}))
+        kept = {describe(obj) for obj in planned.stack}
+        names = [
+            f"kubernetes_manifest.{address(obj['kind'], obj['metadata']['name'])}"
+            for obj in whole.stack
+            if describe(obj) not in kept
+        ]
+        if whole.release is not None:
+            names.append(f"helm_release.{address('release', whole.release.name)}")
+        self.add_override("removed", [{"from": name, "lifecycle": {"destroy": False}} for name in names])
 
 
 def _waited_for(traits: Traits) -> bool:
     return bool(traits.until or traits.conditions)
+
+
+def _timeouts(traits: Traits) -> ManifestTimeouts | None:
+    """What holds data gets the time that it needs to go."""
+    ready = _READY_TIMEOUT if _waited_for(traits) else None
+    gone = None if traits.holds_data else _GONE_TIMEOUT
+    return ManifestTimeouts(create=ready, update=ready, delete=gone) if ready or gone else None
 
 
 def _wait(traits: Traits) -> ManifestWait:
@@ -165,6 +195,14 @@ def _wait(traits: Traits) -> ManifestWait:
         fields=_exactly(traits.until) or None,
         condition=[ManifestWaitCondition(type=name, status="True") for name in traits.conditions] or None,
     )
+
+
+def record(cluster: Cluster) -> dict[str, Any]:
+    """The cluster file as the state keeps it, so that a plan can say what a change does to what runs.
+
+    Without where the state itself is, and without what no object holds.
+    """
+    return cluster.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"backend", "silence"})
 
 
 def _exactly(until: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ REQUIRED_VERSION = ">= 1.11.0"
 clearly.
 """
 
+_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable
 _RANDOM = {"source": "hashicorp/random", "version": "3.9.0"}
 
 
@@ -32,7 +33,32 @@ def prepare(stack: TerraformStack, backend: Backend) -> KubernetesProvider:
     else:
         stack.add_override(f"terraform.backend.{backend.type}", dict(backend.config))
         stack.add_override("terraform.backend.local", None)
+    if backend.encryption == "passphrase":
+        _encrypt(stack)
     return KubernetesProvider(stack, "kubernetes")
+
+
+def _encrypt(stack: TerraformStack) -> None:
+    """State and plans under a passphrase that is asked for by environment, TF_VAR_state_passphrase.
+
+    A state that is not encrypted yet is still read; the next apply encrypts it.
+    """
+    passphrase = {"type": "string", "sensitive": True, "description": "16 characters or more; never in Git"}
+    stack.add_override(f"variable.{_PASSPHRASE}", passphrase)
+    sealed = {
+        "method": "${method.aes_gcm.passphrase}",
+        "fallback": {"method": "${method.unencrypted.before}"},
+    }
+    encryption = {
+        "key_provider": {"pbkdf2": {"passphrase": {"passphrase": f"${{var.{_PASSPHRASE}}}"}}},
+        "method": {
+            "aes_gcm": {"passphrase": {"keys": "${key_provider.pbkdf2.passphrase}"}},
+            "unencrypted": {"before": {}},
+        },
+        "state": sealed,
+        "plan": sealed,
+    }
+    stack.add_override("terraform.encryption", encryption)
 
 
 def require_random(stack: TerraformStack) -> None:

@@ -17,7 +17,9 @@ KINDS = {
     "/apis/metallb.io/v1beta1": {"IPAddressPool": ("ipaddresspools", True),
                                  "L2Advertisement": ("l2advertisements", True)},
     "/apis/postgresql.cnpg.io/v1": {"Cluster": ("clusters", True), "Database": ("databases", True),
-                                    "Pooler": ("poolers", True)},
+                                    "DatabaseRole": ("databaseroles", True), "Pooler": ("poolers", True)},
+    "/apis/apps/v1": {"Deployment": ("deployments", True)},
+    "/apis/batch/v1": {"Job": ("jobs", True)},
 }  # fmt: skip
 
 

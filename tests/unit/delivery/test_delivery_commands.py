@@ -9,7 +9,8 @@ import pytest
 from api_server import running
 from ruamel.yaml import YAML
 
-from tests.support import ROOT
+from pgha.engines import plan
+from tests.support import ROOT, lab
 
 
 def pgha(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -22,8 +23,11 @@ def pgha(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 def test_render_prints_objects_and_names_the_secrets_that_it_leaves_out() -> None:
     done = pgha("render", "lab")
-    kinds = [obj["kind"] for obj in YAML(typ="safe").load_all(done.stdout)]
-    assert kinds == ["Namespace", "IPAddressPool", "L2Advertisement", "NetworkPolicy", "Cluster"]
+    objects = [(obj["kind"], obj["metadata"]["name"]) for obj in YAML(typ="safe").load_all(done.stdout)]
+    planned = plan(lab())
+    assert objects == [(obj["kind"], obj["metadata"]["name"]) for obj in planned.stack]
+    assert objects[0] == ("Namespace", "lab-postgresql")
+    assert "Secret" not in dict(objects)
     assert done.stdout.startswith("# not shown: Secret lab-postgresql/lab-app (kubernetes.io/basic-auth)")
 
 
@@ -38,14 +42,6 @@ def test_endpoints_need_no_server(tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("render", "nope"), "pgha: there is no cluster file"),
-        (
-            ("render", "postgres-cluster"),
-            "pgha: backup is not built yet for engine cloudnative-pg; leave it out until it is",
-        ),
-        (
-            ("synth", "postgres-cluster"),
-            "pgha: backup is not built yet for engine cloudnative-pg; leave it out until it is",
-        ),
         (("down", "lab"), "pgha: down deletes cluster lab and its data; say so by name: --destroy lab"),
         (("down", "lab", "--destroy", "other"), "pgha: the cluster's name is lab, not other; nothing was deleted"),
         (("up", "lab", "--kubeconfig", "/nowhere"), "pgha: the kubeconfig /nowhere cannot be read"),

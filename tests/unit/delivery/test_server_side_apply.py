@@ -10,6 +10,7 @@ from pgha.delivery.apply import apply
 from pgha.delivery.kubernetes import Api
 from pgha.delivery.removal import remove
 from pgha.engines import plan
+from pgha.resources.metadata import describe
 from tests.support import balancer, sample
 
 CLUSTER = sample(network=balancer())
@@ -32,14 +33,9 @@ def revised(number: int) -> Cluster:
 
 def test_namespace_first_then_secrets_then_the_rest(server: Server, api: Api) -> None:
     changes, _ = applied(api)
-    assert changes == [
-        "created Namespace db-ns",
-        "created Secret db-ns/db-app",
-        "created IPAddressPool metallb-system/db",
-        "created L2Advertisement metallb-system/db",
-        "created NetworkPolicy db-ns/db",
-        "created Cluster db-ns/db",
-    ]
+    rest = [f"created {describe(obj)}" for obj in plan(CLUSTER).stack[1:]]
+    assert changes == ["created Namespace db-ns", "created Secret db-ns/db-app", *rest]
+    assert "created Cluster db-ns/db" in rest
     assert [path.rpartition("/")[0].rpartition("/")[2] for path in server.writes] == [
         "namespaces",
         "secrets",
@@ -47,6 +43,10 @@ def test_namespace_first_then_secrets_then_the_rest(server: Server, api: Api) ->
         "l2advertisements",
         "networkpolicies",
         "clusters",
+        "databases",
+        "databaseroles",
+        "deployments",
+        "jobs",
     ]
 
 
@@ -100,13 +100,8 @@ def test_a_secret_that_somebody_put_there_is_used_as_it_is(server: Server, api: 
 def test_removal_is_the_reverse_and_says_nothing_when_there_is_nothing(server: Server, api: Api) -> None:
     applied(api)
     removed = remove(api, CLUSTER, plan(CLUSTER), timeout=5, say=lambda _: None)
-    assert removed == [
-        "Cluster db-ns/db",
-        "NetworkPolicy db-ns/db",
-        "L2Advertisement metallb-system/db",
-        "IPAddressPool metallb-system/db",
-        "Namespace db-ns",
-    ]
+    assert removed == [describe(obj) for obj in reversed(plan(CLUSTER).stack)]
+    assert removed[-1] == "Namespace db-ns"
     assert remove(api, CLUSTER, plan(CLUSTER), timeout=5, say=lambda _: None) == []
 
 

@@ -14,7 +14,7 @@ CNPG, CHART = "cloudnative-pg", "bitnami"
 ONE_KEY: list[tuple[str, dict[str, Any], str, str]] = [
     (CNPG, {"name": "other"}, "name", "refused"),
     (CNPG, {"namespace": "other"}, "namespace", "refused"),
-    (CNPG, {"delivery": "argocd"}, "delivery", "refused"),
+    (CNPG, {"delivery": "argocd"}, "delivery", "nothing"),
     (CNPG, {"instances": 4}, "instances", "new volume"),
     (CNPG, {"postgresql__version": "17"}, "postgresql.version", "outage"),
     (CNPG, {"postgresql__version": "15"}, "postgresql.version", "refused"),

@@ -85,18 +85,17 @@ COMMON: Rules = {
     "engine": (refused("the engines lay out data, replication and backups differently: neither can take over"),),
     "delivery": (
         Case(
-            level=Level.REFUSED,
-            reason="OpenTofu deletes what leaves its stack, the objects that hold the data included",
+            level=Level.NOTHING,
+            reason="OpenTofu lets go of what lies in the namespace and Argo CD takes it over as it runs",
             objects=("every object in namespace {namespace} but its Secrets",),
-            remedy="take the objects out of its state first (`tofu state list`, then `tofu state rm` each)",
+            remedy="commit and push the tree that `pgha synth` writes before the apply: Argo CD takes what is there",
             when=lambda change: bool(change.new == "argocd"),
             said="from tofu to argocd",
         ),
         Case(
-            level=Level.BY_HAND,
-            reason="the objects exist already, and OpenTofu does not create what exists; no pod changes",
+            level=Level.NOTHING,
+            reason="OpenTofu takes the objects over as they run; Argo CD's Application goes, and nothing with it",
             objects=_PROJECT,
-            remedy="delete the Application without its objects (--cascade=orphan), then `tofu import` them",
         ),
     ),
     "network.port": (refused("it is always 5432", remedy="leave it"),),
@@ -128,6 +127,7 @@ COMMON: Rules = {
     "gitops.path": _argocd("Argo CD reads another folder: commit the rendered tree there first"),
     "gitops.argocdNamespace": _argocd("the Application is made anew for another Argo CD; its objects stay", _PROJECT),
     "gitops.project": _argocd("the Application belongs to another project; its objects stay", _PROJECT),
+    "gitops.chartRepository": _argocd("the same chart comes from elsewhere; another version of it is another change"),
     "gitops.layout": (
         Case(
             level=Level.BY_HAND,
@@ -142,9 +142,21 @@ COMMON: Rules = {
         )
         for key in ("name", "kind", "schedule", "duration", "timeZone", "manualSync")
     },
-    "gitops.chartRepository": _argocd("the same chart comes from elsewhere; another version of it is another change"),
     "backend.type": _STATE,
     "backend.config.*": _STATE,
+    "backend.encryption": (
+        Case(
+            level=Level.NOTHING,
+            reason="the next apply encrypts the state; from then on nobody reads it without the passphrase",
+            when=lambda change: bool(change.new == "passphrase"),
+            said="from none to passphrase",
+        ),
+        Case(
+            level=Level.BY_HAND,
+            reason="OpenTofu cannot read the encrypted state without its passphrase",
+            remedy="decrypt the state first (docs/how-to/apply-with-opentofu.md, Encrypt the state)",
+        ),
+    ),
     "silence": (Case(level=Level.NOTHING, reason="it is read by `pgha validate` alone"),),
 }
 """Engines begin with these."""
