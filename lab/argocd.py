@@ -71,7 +71,11 @@ def install() -> None:
 def _manifest() -> list[dict[str, Any]]:
     text = programs.program("argo-cd", "core-install.yaml").read_text()
     read = kubectl("create", "--dry-run=client", "--output=json", f"--namespace={NAMESPACE}", "-f", "-", stdin=text)
-    objects: list[dict[str, Any]] = json.loads(read)["items"]
+    objects: list[dict[str, Any]] = []
+    while read.strip():  # one document after the other
+        obj, end = json.JSONDecoder().raw_decode(read.lstrip())
+        objects.append(obj)
+        read = read.lstrip()[end:]
     for obj in objects:
         if obj["kind"] in {"Deployment", "StatefulSet"}:
             _fit(obj["spec"]["template"]["spec"])
