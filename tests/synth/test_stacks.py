@@ -61,6 +61,7 @@ def test_addresses_of_the_platform_are_api() -> None:
         "helm_release.metallb",
         "kubernetes_namespace_v1.namespace_cnpg_system",
         "kubernetes_namespace_v1.namespace_metallb_system",
+        "kubernetes_pod_disruption_budget_v1.budget_cloudnative_pg",
     ]
 
 
