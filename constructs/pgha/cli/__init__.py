@@ -29,8 +29,11 @@ _COMMANDS = (
     "endpoints",
     "status",
     "verify",
+    "diff",
+    "gitops",
     "backup",
     "restore",
+    "switchover",
 )
 _INTERRUPTED = 130
 

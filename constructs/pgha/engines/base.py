@@ -5,6 +5,7 @@ Pure; nothing here reads or writes.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pgha.config.model import Cluster
@@ -12,10 +13,10 @@ from pgha.config.problems import UserError
 from pgha.resources.credentials import GeneratedSecret
 from pgha.resources.metadata import Object
 
-Reader = Callable[[str, str, str | None, str], Object | None]
 if TYPE_CHECKING:
     from pgha.engines.backups import Backups
 
+Reader = Callable[[str, str, str | None, str], Object | None]
 """Reads one live object: (apiVersion, kind, namespace, name) → the object, or None where there is none."""
 
 
@@ -110,6 +111,10 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def backups(self) -> "Backups":
+        """How its backups are made, and what can be made from them."""
+
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """Secrets with generated passwords; empty where they come from elsewhere."""
 
@@ -121,10 +126,6 @@ class Engine(Protocol):
         Raises:
             NotBuiltError: The file asks for something that this engine cannot do yet.
         """
-
-    @property
-    def backups(self) -> "Backups":
-        """How its backups are made, and what can be made from them."""
 
     def release(self, cluster: Cluster) -> Release | None:
         """The chart that runs PostgreSQL, where one does. What it makes is in none of `objects`."""
@@ -155,3 +156,10 @@ class Engine(Protocol):
 
     def primary(self, cluster: Cluster, read: Reader) -> str | None:
         """The pod that Kubernetes takes for the primary; None where nobody keeps a record of it."""
+
+    def switchover(self, cluster: Cluster, to: str, now: datetime) -> tuple[Object, Object]:
+        """An object, and the merge patch of its status that makes pod `to` the primary.
+
+        Raises:
+            NotBuiltError: This engine cannot be asked for one.
+        """

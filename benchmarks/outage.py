@@ -1,0 +1,235 @@
+"""How long writes stop, by cause: a client on the LAN writes while something dies.
+
+    python benchmarks/outage.py [--runs 5] [--causes pod,switchover,node,node-with-operator]
+                                [--settings ours,stock | --running]
+
+With --running: the lab that runs, as it is; its cluster then stays synchronous until the next `pgha up lab`. Else, as
+root, it starts the lab and removes it, once for each of the settings, and refuses where one is running. `ours`: two
+operators on two nodes, fast timers. `stock`: one operator as its manifest has it, Kubernetes' own timers; a dead node
+then costs minutes, so five runs of everything take about an hour and a half.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = ROOT / ".venv/bin"
+SUMMARY = re.compile(r"acknowledged (\d+), found (\d+), lost (\d+), longest gap ([\d.]+) s")
+STOCK_OPERATOR = {
+    "replicas": 1,
+    "template": {"spec": {"tolerations": None, "topologySpreadConstraints": None}},
+}
+
+
+def main() -> None:
+    """Every cause under both settings, one after another on the same machine."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--causes", default=",".join(CAUSES))
+    parser.add_argument("--settings", default="ours,stock")
+    parser.add_argument("--running", action="store_true")
+    given = parser.parse_args()
+    if not given.running and list(Path("/run/netns").glob("lab-*")):
+        sys.exit("a lab is running; remove it first: make down")
+    print(f"machine: {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; outage of writes from the LAN, seconds")
+    print(f"{'settings':10} {'cause':20} {'median':>8} {'worst':>8} {'lost':>6}   runs")
+    for settings in ["running"] if given.running else given.settings.split(","):
+        if not given.running:
+            start(settings)
+        make_synchronous()
+        for cause in given.causes.split(","):
+            measured = [measure(cause, patience(settings, cause)) for _ in range(given.runs)]
+            gaps, lost = [gap for gap, _ in measured], sum(rows for _, rows in measured)
+            runs = " ".join(f"{gap:.1f}" for gap in gaps)
+            row = f"{settings:10} {cause:20} {statistics.median(gaps):8.1f} {max(gaps):8.1f} {lost:6d}   {runs}"
+            print(row, flush=True)
+        if not given.running:
+            run(BIN / "lab", "down")
+
+
+def patience(settings: str, cause: str) -> int:
+    """Seconds to go on writing after the cause: longer than the outage can be."""
+    if not cause.startswith("node"):
+        return 40
+    if settings != "stock":
+        return 60
+    return 420 if cause == "node-with-operator" else 120
+
+
+def start(settings: str) -> None:
+    """A lab with these settings."""
+    run(BIN / "lab", "up", "--timers", "fast" if settings == "ours" else "stock")
+    if settings == "stock":
+        patch = json.dumps({"spec": STOCK_OPERATOR})
+        kubectl("patch", "deployment/cnpg-controller-manager", "--namespace=cnpg-system", f"--patch={patch}")
+        kubectl("rollout", "status", "--namespace=cnpg-system", "deployment/cnpg-controller-manager", "--timeout=120s")
+
+
+def make_synchronous() -> None:
+    """One cluster of three; synchronous, so that nothing acknowledged may be lost."""
+    file = ROOT / ".lab/outage/clusters/lab.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text((ROOT / "clusters/lab.yaml").read_text() + "\nreplication: { mode: sync }\n")
+    run(BIN / "pgha", "up", str(file))
+
+
+def measure(cause: str, seconds: int) -> tuple[float, int]:
+    """Seconds without a stored write, and acknowledged rows that are missing."""
+    until_whole()
+    if cause in WITH_OPERATOR:
+        arrange(WITH_OPERATOR[cause])
+    password = kubectl(
+        "get", "secret/lab-app", "--namespace=lab-postgresql", "--output=go-template={{.data.password|base64decode}}"
+    )
+    writer = subprocess.Popen(
+        [BIN / "lab", "run-on-lan", "--", BIN / "python", ROOT / "docs/tutorial/writer.py", f"--seconds={seconds + 8}"],
+        env={**os.environ, "PGHOST": "192.168.10.100", "PGUSER": "app", "PGDATABASE": "app", "PGPASSWORD": password},
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    time.sleep(8)
+    repair = CAUSES[cause]()
+    said = writer.communicate()[0]
+    repair()
+    found = SUMMARY.search(said)
+    if found is None:
+        sys.exit(f"the writer did not end well:\n{said[-2000:]}")
+    return float(found[4]), int(found[3])
+
+
+def pod() -> Callable[[], object]:
+    """The primary's pod is killed at once."""
+    kubectl("delete", "pod", primary(), "--namespace=lab-postgresql", "--grace-period=0", "--force")
+    return lambda: None
+
+
+def switchover() -> Callable[[], object]:
+    """A planned change of the primary."""
+    run(BIN / "pgha", "switchover", "lab")
+    return lambda: None
+
+
+def node() -> Callable[[], object]:
+    """The primary's node loses power; returns what gives it back."""
+    dead = node_of(primary())
+    run(BIN / "lab", "node", "stop", dead)
+    return lambda: run(BIN / "lab", "node", "start", dead)
+
+
+CAUSES: dict[str, Callable[[], Callable[[], object]]] = {
+    "pod": pod,
+    "switchover": switchover,
+    "node": node,
+    "node-with-operator": node,
+}
+WITH_OPERATOR = {"node": False, "node-with-operator": True}
+"""Whether the operator that leads dies with the primary."""
+
+
+def arrange(with_operator: bool) -> None:
+    """Bring primary and leading operator to one node, or to two. Never n1: the API server has no second."""
+    for _ in range(8):
+        if fits(with_operator):
+            return
+        move(with_operator)
+        until_whole()
+    sys.exit("primary and operator could not be brought to where they are wanted")
+
+
+def fits(with_operator: bool) -> bool:
+    """Whether the primary's node may be killed, and the leading operator is there or is not, as asked."""
+    place = node_of(primary())
+    return place != "n1" and (leader_node() == place) == with_operator
+
+
+def move(with_operator: bool) -> None:
+    """Bring primary and leading operator to one node, or to two."""
+    place = leader_node()
+    if with_operator and place == "n1":  # another leads after it
+        kubectl("delete", "pod", leader(), "--namespace=cnpg-system")
+        time.sleep(10)
+        return
+    others = {name: where for name, where in instances().items() if where != "n1" and name != primary()}
+    target = next((name for name, where in others.items() if (where == place) == with_operator), None)
+    if target is not None:
+        run(BIN / "pgha", "switchover", "lab", "--to", target)
+    else:
+        kubectl("delete", "pod", leader(), "--namespace=cnpg-system")
+        time.sleep(10)
+
+
+def primary() -> str:
+    """The primary's pod."""
+    return str(cluster()["status"]["currentPrimary"])
+
+
+def instances() -> dict[str, str]:
+    """Nodes of the instances, by pod."""
+    pods = listed("pods", "--namespace=lab-postgresql", "--selector=cnpg.io/podRole=instance")
+    return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in pods}
+
+
+def node_of(name: str) -> str:
+    """Where a pod of the cluster runs."""
+    return instances()[name]
+
+
+def leader() -> str:
+    """The pod of the operator that leads."""
+    holders = [item["spec"].get("holderIdentity", "") for item in listed("leases", "--namespace=cnpg-system")]
+    return str(next(holder for holder in holders if holder.startswith("cnpg-controller-manager"))).rpartition("_")[0]
+
+
+def leader_node() -> str:
+    """Where it runs."""
+    pods = listed("pods", "--namespace=cnpg-system")
+    found = {item["metadata"]["name"]: item["spec"]["nodeName"] for item in pods}
+    return str(found.get(leader(), ""))
+
+
+def cluster() -> dict[str, Any]:
+    """The live Cluster."""
+    words = ("get", "clusters.postgresql.cnpg.io/lab", "--namespace=lab-postgresql", "--output=json")
+    found: dict[str, Any] = json.loads(kubectl(*words))
+    return found
+
+
+def until_whole() -> None:
+    """All three instances ready and two operators or one, as they were."""
+    for _ in range(300):
+        status = cluster().get("status", {})
+        if status.get("readyInstances") == 3 and status.get("phase") == "Cluster in healthy state":
+            return
+        time.sleep(1)
+    sys.exit("the cluster is not whole after five minutes")
+
+
+def listed(*words: str) -> list[dict[str, Any]]:
+    """Objects of a kind."""
+    items: list[dict[str, Any]] = json.loads(kubectl("get", *words, "--output=json"))["items"]
+    return items
+
+
+def kubectl(*words: str) -> str:
+    """Kubernetes' own command line, on the lab's first node."""
+    return run(BIN / "lab", "exec", "n1", "kubectl", *words)
+
+
+def run(*words: str | Path) -> str:
+    """What a command prints; it must succeed."""
+    done = subprocess.run(words, cwd=ROOT, text=True, check=False, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, words))} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
