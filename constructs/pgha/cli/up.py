@@ -73,6 +73,7 @@ def run(
 
 
 def _applied(api: "Api", source: Source, target: "Target", progress: "Progress") -> "tuple[Way, list[str]]":
+    from pgha.delivery.ownership import take_from_argocd
     from pgha.delivery.preflight import check
     from pgha.delivery.upward import choose_way, deliver
 
@@ -84,7 +85,8 @@ def _applied(api: "Api", source: Source, target: "Target", progress: "Progress")
     if way.name == "server-side":
         progress.note(f"applying server-side: {way.reason}")
     with progress.phase(f"apply ({way.name})"):
-        changes = deliver(api, way, source.cluster, planned, progress.say)
+        gone = take_from_argocd(api, source.cluster) if way.tofu is None else []
+        changes = gone + deliver(api, way, source.cluster, planned, progress.say)
     for change in changes or ["nothing changed"]:
         progress.note(change)
     return way, changes
@@ -106,8 +108,19 @@ def stack_folder(source: Source, progress: "Progress") -> Path:
 
 
 def _waited(api: "Api", source: Source, timeout: float, progress: "Progress") -> str:
+    from pgha.delivery.argocd import unjudged, until_synced
+    from pgha.delivery.ownership import let_go
     from pgha.delivery.waiting import until_ready
+    from pgha.resources.argocd_health import PATH
 
+    if source.cluster.delivery == "argocd":
+        with progress.phase("wait for Argo CD"):
+            synced = until_synced(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
+            progress.note(synced.summary)
+            if unjudged(api, source.cluster):
+                progress.note(f"Argo CD lacks health rules: tofu apply of stack platform, or kubectl apply of {PATH}")
+    for line in let_go(api, source.cluster, plan(source.cluster)):
+        progress.note(line)
     with progress.phase("wait until ready"):
         found = until_ready(api, source.cluster, timeout=timeout, say=progress.say)
         progress.note(found.summary)

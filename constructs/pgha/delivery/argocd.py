@@ -12,7 +12,7 @@ from pgha.config.model import Cluster
 from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api
 from pgha.engines import Plan
-from pgha.resources.argocd import API_VERSION, PAUSED, REFRESH, TRACKING, WAVE, manifests_path
+from pgha.resources.argocd import API_VERSION, CONTROLLER, PAUSED, REFRESH, TRACKING, WAVE, manifests_path
 from pgha.resources.argocd_health import health
 from pgha.resources.metadata import Object, describe
 
@@ -20,9 +20,6 @@ _POLL_SECONDS = 1.0
 _REFRESH_SECONDS = 60.0
 _ERROR_SECONDS = 20.0
 """An error that passes, such as a repository server that starts anew, is gone by then."""
-
-_CONTROLLER = "argocd-controller"
-"""Field manager under which Argo CD applies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +127,7 @@ def refresh(api: Api, cluster: Cluster) -> None:
     """
     app = find(api, cluster)
     if app is None:
-        raise UserError(
-            f"there is no Application {cluster.gitops.argocd_namespace}/{cluster.name}", "apply it: pgha up"
-        )
+        raise UserError(f"there is no Application {cluster.gitops.argocd_namespace}/{cluster.name}", _maker(cluster))
     api.merge(app, {"metadata": {"annotations": {REFRESH: "normal"}}})
     deadline = time.monotonic() + _REFRESH_SECONDS
     while REFRESH in ((find(api, cluster) or app)["metadata"].get("annotations") or {}):
@@ -221,6 +216,14 @@ def _name(entry: Object) -> str:
     return f"{entry['kind']} {entry['name']}"
 
 
+def _maker(cluster: Cluster) -> str:
+    layout = cluster.gitops.layout
+    if layout == "single":
+        return "the stack makes it: pgha up, or tofu apply"
+    path = f"{cluster.gitops.path.rstrip('/')}/{layout}.yaml"
+    return f"its parent makes it: push the tree, and apply the parent once: kubectl apply --server-side -f {path}"
+
+
 def _remedy(cluster: Cluster, found: State) -> str:
     if found.paused:
         return f"end the pause: pgha gitops resume {cluster.name}"
@@ -239,7 +242,7 @@ def _compare(api: Api, cluster: Cluster, planned: Plan, found: State) -> None:
         live = api.find(obj)
         meta = obj["metadata"]
         wanted = obj | {"metadata": meta | {"annotations": (meta.get("annotations") or {}) | _tracked(live)}}
-        if live is None or _content(live) != _content(api.apply(wanted, dry_run=True, manager=_CONTROLLER)):
+        if live is None or _content(live) != _content(api.apply(wanted, dry_run=True, manager=CONTROLLER)):
             raise UserError(
                 f"{describe(obj)} is not what the cluster file says: Argo CD applied commit {found.revision}",
                 _remedy(cluster, found),

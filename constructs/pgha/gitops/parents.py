@@ -86,6 +86,7 @@ def _application_set(cluster: Cluster) -> Object:
                         "repoURL": settings.repo_url,
                         "revision": settings.target_revision,
                         "files": [{"path": "clusters/*.yaml"}],
+                        "requeueAfterSeconds": 60,
                     },
                     "selector": {"matchLabels": {"gitops.layout": settings.layout}},
                 }

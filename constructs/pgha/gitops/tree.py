@@ -2,10 +2,10 @@
 
 from pgha.config.model import Cluster
 from pgha.engines import plan
-from pgha.resources.argocd_health import PATH, health
 from pgha.gitops.parents import parent
 from pgha.gitops.text import to_yaml
 from pgha.resources.argocd import folder, manifests_path
+from pgha.resources.argocd_health import PATH, health
 
 
 def tree(cluster: Cluster) -> dict[str, str]:

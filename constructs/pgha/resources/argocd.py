@@ -18,6 +18,9 @@ KEEP_IN_TREE = KEEP | {"argocd.argoproj.io/compare-options": "IgnoreExtraneous"}
 """The same for what Argo CD applies itself: once gone from Git it is kept without calling the Application out of sync
 for ever, which would use up the attempts to heal."""
 
+CONTROLLER = "argocd-controller"
+"""Field manager under which Argo CD applies."""
+
 WAVE = "argocd.argoproj.io/sync-wave"
 REFRESH = "argocd.argoproj.io/refresh"
 TRACKING = "argocd.argoproj.io/tracking-id"
@@ -42,6 +45,7 @@ KINDS = frozenset(
         ("monitoring.coreos.com", "PrometheusRule"),
         ("monitoring.coreos.com", "ServiceMonitor"),
         ("networking.k8s.io", "NetworkPolicy"),
+        ("policy", "PodDisruptionBudget"),
         ("postgresql.cnpg.io", "Cluster"),
         ("postgresql.cnpg.io", "Database"),
         ("postgresql.cnpg.io", "DatabaseRole"),
