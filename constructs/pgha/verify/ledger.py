@@ -13,6 +13,9 @@ DAYS = 30
 TARGET = 0.999
 """Spec, SC-005: 99.9 % over 30 days, which leaves 43 minutes and 12 seconds."""
 
+INTERVAL = 5.0
+"""Seconds between two probes."""
+
 _FORMAT = "%Y-%m-%dT%H:%MZ"
 
 
@@ -25,8 +28,8 @@ class Seen:
     """Minutes of which something was seen."""
     succeeded: int
     failed: int
-    longest: int
-    """Minutes in a row in which at least one probe failed."""
+    longest: float
+    """Seconds of the longest outage: what failed in minutes that follow each other, times the interval."""
 
     @property
     def probes(self) -> int:
@@ -99,14 +102,14 @@ def summary(path: Path, now: datetime | None = None) -> Seen:
     longest, run, last = 0, 0, None
     for at in sorted(minutes):
         follows = last is not None and at - last == timedelta(minutes=1)
-        run = (run + 1 if follows else 1) if minutes[at][1] else 0
+        run = (run if follows else 0) + minutes[at][1] if minutes[at][1] else 0
         longest, last = max(longest, run), at
     return Seen(
         first=min(minutes, default=None),
         minutes=len(minutes),
         succeeded=sum(succeeded for succeeded, _ in minutes.values()),
         failed=sum(failed for _, failed in minutes.values()),
-        longest=longest,
+        longest=longest * INTERVAL,
     )
 
 

@@ -130,7 +130,9 @@ def _config_map(cluster: Cluster, name: str, request: dict[str, Any]) -> Object:
 def _job(cluster: Cluster, name: str, logins: list[Login], image: str) -> Object:
     """One pod that meets the Pod Security Standard `restricted` and asks the API server for nothing."""
     environment = [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}]
-    environment += [secret_variable(variable(number), login.secret, "password") for number, login in enumerate(logins)]
+    environment += [
+        _optional(secret_variable(variable(number), login.secret, "password")) for number, login in enumerate(logins)
+    ]
     container = {
         "name": "client",
         "image": image,
@@ -165,6 +167,12 @@ def _job(cluster: Cluster, name: str, logins: list[Login], image: str) -> Object
             "template": {"metadata": {"labels": _metadata(cluster, name)["labels"]}, "spec": pod},
         },
     }
+
+
+def _optional(entry: Object) -> Object:
+    """A Secret that is not there keeps one login from working, not the pod from starting."""
+    entry["valueFrom"]["secretKeyRef"]["optional"] = True
+    return entry
 
 
 def _metadata(cluster: Cluster, name: str) -> Object:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgha.config.model import Cluster
+from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api, ApiError
 from pgha.delivery.proof import credentials
 from pgha.delivery.target import Target
@@ -29,8 +30,6 @@ _LISTS = {
     "budgets": ("policy/v1", "PodDisruptionBudget"),
     "policies": ("networking.k8s.io/v1", "NetworkPolicy"),
     "rules": ("monitoring.coreos.com/v1", "PrometheusRule"),
-    "monitors": ("monitoring.coreos.com/v1", "PodMonitor"),
-    "service_monitors": ("monitoring.coreos.com/v1", "ServiceMonitor"),
 }
 """Readings that are lists of objects in the cluster's namespace."""
 _WIDE = {"volumes": ("v1", "PersistentVolume"), "classes": ("storage.k8s.io/v1", "StorageClass")}
@@ -110,7 +109,7 @@ class Sources:
 
     def _list(self, version: str, kind: str, namespace: str | None) -> Reading:
         if not self.api.knows(version, kind):
-            return absent(f"{self.api.server} knows no {kind}")
+            return []
         return self._tried(lambda: self.api.list(version, kind, namespace))
 
     @staticmethod
@@ -226,8 +225,15 @@ class Sources:
         if vantage == "pod":
             return pod.measure(self.api, self.cluster, request, ways, image=self.image, say=self.say)
         for entry, way in zip(request["logins"], ways, strict=True):
-            _, entry["password"] = credentials(self.api, self.cluster.namespace, way.secret)
+            entry["password"] = self._password(way)
         return lan.measure(request, prefix=self.target.lan, say=self.say)
+
+    def _password(self, way: Login) -> str | None:
+        """None where the Secret holds none: then this login fails, and no other."""
+        try:
+            return credentials(self.api, self.cluster.namespace, way.secret)[1]
+        except UserError:
+            return None
 
     def _rows(self, found: dict[str, Any], phase: Callable[[str], Any]) -> Reading:
         with phase("look for every acknowledged write"):

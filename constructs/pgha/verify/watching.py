@@ -9,10 +9,8 @@ from pgha.config.problems import UserError
 from pgha.delivery.proof import credentials, endpoint
 from pgha.resources.credentials import logins
 from pgha.verify import lan
-from pgha.verify.ledger import Ledger, summary
+from pgha.verify.ledger import INTERVAL, Ledger, summary
 from pgha.verify.sources import Sources
-
-_EVERY_SECONDS = 5.0
 
 
 def watch(sources: Sources, path: Path, say: Callable[[str], None]) -> None:
@@ -28,7 +26,7 @@ def watch(sources: Sources, path: Path, say: Callable[[str], None]) -> None:
     _, password = credentials(sources.api, cluster.namespace, way.secret)
     request = {
         "steps": ["watch"],
-        "interval": _EVERY_SECONDS,
+        "interval": INTERVAL,
         "endpoints": [{"host": end.host, "port": end.port, "tls": end.sslmode}],
         "logins": [{"user": way.user, "database": way.database, "password": password}],
     }

@@ -126,8 +126,9 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("SC-006", put("drift", 0, "differs", to=["spec.instances"]), "for 1440 minutes"),
     ("SC-006", put("readiness", to=Readiness(ready=False, summary="2 of 3")), "2 of 3"),
     ("SC-006", put("application", "status", "operationState", "finishedAt", to="2026-11-21T10:16:00Z"), "16 minutes"),
-    ("SC-007", put("slices", 0, "endpoints", 0, "addresses", to=["10.9.9.9"]), "no ready pod"),
-    ("SC-007", put("slices", 0, "endpoints", to=[]), "leads nowhere"),
+    ("SC-007.routing", put("slices", 0, "endpoints", 0, "addresses", to=["10.9.9.9"]), "no ready pod"),
+    ("SC-007.routing", put("slices", 0, "endpoints", to=[]), "leads nowhere"),
+    ("SC-007.time", put("probes", to=Seen(first=NOW, minutes=9, succeeded=90, failed=8, longest=40)), "40 s"),
     ("SC-008.pod", put("pod.mixed", to=load(slowest=120.0)), "p95 120.0"),
     ("SC-008.lan", put("lan.mixed", to=load() | {"failed": 1, "errors": [REFUSED]}), "connections broke"),
     ("FR-001", put("pod.logins", "logins", 0, to={"user": "app", "database": "app", "error": "password"}), "password"),
@@ -267,6 +268,7 @@ def test_is_not_confused_by_instances_that_do_not_answer(id_: str) -> None:
 
 
 NOT_YET: list[tuple[str, Fault, str]] = [
+    ("SC-007.time", put("probes", to=Seen(first=NOW, minutes=9, succeeded=90, failed=0, longest=0)), "no outage"),
     ("SC-005", put("probes", to=Seen(first=NOW, minutes=2000, succeeded=9999, failed=1, longest=1)), "1.39 of 30 days"),
     ("SC-003", many(room={"limit": 197, "used": 150, "free": 47}, many=None), "150 of 197 connections are in use"),
     ("SC-006", put("files", "age", to=60.0), "the file changed 1 minutes ago"),

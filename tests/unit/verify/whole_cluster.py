@@ -214,7 +214,7 @@ def _answers(cluster: Cluster) -> Readings:
         },
         "backups": {"known": [backup], "trouble": ""},
         "loopback": 'pg_hba.conf rejects connection for host "127.0.0.1", user "app"',
-        "probes": Seen(first=now - timedelta(days=30), minutes=43_200, succeeded=518_000, failed=100, longest=2),
+        "probes": Seen(first=now - timedelta(days=30), minutes=43_200, succeeded=518_000, failed=100, longest=25),
         "rows": {"acknowledged": {"lan": 200, "pod": 200}, "errors": [], "missing": {name: [] for name in names}},
         "before": {"cluster": cluster.name, "at": "2026-11-20T10:00:00+00:00", "endpoints": _published(cluster)},
     }

@@ -35,7 +35,7 @@ def available(_: Cluster, readings: Readings) -> Verdict:
         return not_measured("pgha verify --watch has not recorded a probe yet")
     line = (
         f"{seen.share_seen * DAYS:.2f} of {DAYS} days seen, {seen.share_seen:.1%}; of these {seen.availability:.3%} "
-        f"available, {seen.minutes_down:.1f} of {seen.budget:.1f} minutes used; longest outage {seen.longest} min"
+        f"available, {seen.minutes_down:.1f} of {seen.budget:.1f} minutes used; longest outage {seen.longest:.0f} s"
     )
     if seen.minutes_down > seen.budget:
         return failed(line)
@@ -203,7 +203,7 @@ def restorable(_: Cluster, readings: Readings) -> Verdict:
 def comes_back(cluster: Cluster, readings: Readings) -> Verdict:
     """Every pod of an instance belongs to a controller, and none restarts over and over.
 
-    That all of them do come back only stopping them shows: `pgha drill`.
+    That all of them do come back only stopping them shows.
     """
     pods = data_pods(cluster, readings["pods"])
     faults, restarts = [], 0
@@ -276,8 +276,8 @@ def synced(cluster: Cluster, readings: Readings) -> Verdict:
     severity="minor",
     vantage="files",
     needs=[],
-    remedy="pgha drill",
+    remedy="run the tests of this repository: make test",
 )
 def tested(_: Cluster, __: Readings) -> Verdict:
     """Of a repository, not of a running cluster: its tests break a cluster in every way that a check looks for."""
-    return not_applicable("a property of the repository: tests/lab/test_verify_faults.py; of a cluster: pgha drill")
+    return not_applicable("a property of the repository: tests/lab/test_verify_faults.py")

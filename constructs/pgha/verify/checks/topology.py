@@ -4,9 +4,12 @@ from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.engines import engine_of
+from pgha.verify.ledger import Seen
 from pgha.verify.readings import Missing, Readings
 from pgha.verify.registry import Verdict, check, failed, not_applicable, not_measured, passed, verdict
 
+ISOLATED_SECONDS = 30.0
+"""Spec, SC-007."""
 LAG_SECONDS = 60.0
 """Data-model, Replication Lag Bound."""
 
@@ -142,17 +145,17 @@ def nodes(cluster: Cluster, readings: Readings) -> Verdict:
 
 
 @check(
-    "SC-007",
+    "SC-007.routing",
     "Services lead to instances that are ready, and to no others",
     source="spec, SC-007: failed instances are detected and isolated within 30 seconds",
     severity="critical",
     needs=["pods", "slices"],
-    remedy="look at the pod's readiness and the Service's selector; pgha drill measures the 30 s themselves",
+    remedy="look at the pod's readiness and the Service's selector",
 )
 def isolated(cluster: Cluster, readings: Readings) -> Verdict:
     """Every ready address behind the cluster's Services is a ready pod's.
 
-    How long isolation takes only a failure shows: that is `pgha drill`.
+    How long isolation takes only a failure shows: SC-007.time.
     """
     wanted = {end.service for end in engine_of(cluster).endpoints(cluster)}
     ready = {pod["status"].get("podIP"): pod["metadata"]["name"] for pod in readings["pods"] if _is_ready(pod)}
@@ -173,6 +176,27 @@ def isolated(cluster: Cluster, readings: Readings) -> Verdict:
             ]
     faults += [f"Service {service} leads nowhere" for service in sorted(empty)]
     return verdict(faults, f"{len(wanted)} Services, {used} addresses behind them, all of ready pods")
+
+
+@check(
+    "SC-007.time",
+    "No recorded outage was longer than 30 s",
+    source="spec, SC-007: failed instances are detected and isolated within 30 seconds",
+    severity="critical",
+    vantage="lan",
+    needs=["probes"],
+    remedy="docs/explanation/failover.md says what each cause costs, and which timers bound it",
+)
+def isolated_in_time(_: Cluster, readings: Readings) -> Verdict:
+    """What `pgha verify --watch` recorded: how long the LAN address took no connection, at the longest.
+
+    That is detection, isolation and a new primary together. Without an outage there is nothing to judge.
+    """
+    seen: Seen = readings["probes"]
+    if not seen.failed:
+        return not_measured("no outage has been recorded; pgha verify --watch during a switchover records one")
+    line = f"the longest of the outages recorded since {seen.first:%Y-%m-%d} took {seen.longest:.0f} s"
+    return failed(line) if seen.longest > ISOLATED_SECONDS else passed(line)
 
 
 @check(

@@ -34,8 +34,15 @@ def connect(address: Address, login: dict[str, Any], *, password: str | None = N
 
 
 def secret(login: dict[str, Any]) -> str:
-    """The login's password: in a pod it is in the environment, and nowhere in the request."""
-    return str(login["password"]) if "password" in login else os.environ[login["variable"]]
+    """The login's password: in a pod it is in the environment, and nowhere in the request.
+
+    Raises:
+        InterfaceError: Its Secret holds none.
+    """
+    found = login["password"] if "password" in login else os.environ.get(login["variable"])
+    if found is None:
+        raise InterfaceError("its Secret is not there, or holds no password")
+    return str(found)
 
 
 def timed(address: Address, login: dict[str, Any]) -> tuple[float, dict[str, Any]]:

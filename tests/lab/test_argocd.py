@@ -1,0 +1,428 @@
+"""Argo CD in the lab applies cluster `gitops` from Git: changes, drift, bad commits, deletions, failures of its own."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from gitops_lab import (
+    Workshop,
+    application,
+    ask,
+    get,
+    identities,
+    kubectl,
+    password,
+    primary,
+    refresh,
+    servers,
+    synced,
+)
+from running_lab import ROOT, Database, eventually, run
+
+from lab import git_server
+from pgha.config import load
+from pgha.engines import plan
+from pgha.gitops import tree
+from pgha.resources.argocd_health import PATH as HEALTH
+
+pytestmark = pytest.mark.lab
+
+DATA = ("clusters.postgresql.cnpg.io", "persistentvolumeclaims", "secrets")
+
+
+def seconds(question: Callable[[], Any], *, within: float, every: float = 0.2) -> float:
+    """How long until it is so."""
+    begun = time.monotonic()
+    eventually(question, within=within, every=every)
+    return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def first(
+    database: Database, tmp_path_factory: pytest.TempPathFactory, figures: list[str]
+) -> Iterator[tuple[Workshop, str]]:
+    """Cluster `gitops` as `pgha up` brought it from Git, with a row of data in it; it is removed at the end."""
+    extra = run(".venv/bin/lab", "up", "--with", "argocd")
+    assert extra.code == 0, extra.out
+    figures.append(f"lab up --with argocd: {extra.seconds:.0f} s")
+    workshop = Workshop(tmp_path_factory.mktemp("gitops"))
+    workshop.commit("the first cluster")
+    kubectl("apply", "--server-side", "-f", "-", stdin=(workshop.folder / HEALTH).read_text())
+    try:
+        up = workshop.pgha("up", "FILE")
+        assert up.code == 0, up.out
+        figures.append(f"pgha up of a new cluster through Argo CD: {up.seconds:.0f} s")
+        ask("create table kept as select 42 as answer; select 1")
+        yield workshop, up.out
+    finally:
+        run(".venv/bin/pgha", "gitops", "resume", str(workshop.file))
+        down = run(".venv/bin/pgha", "down", str(workshop.file), "--destroy", "gitops")
+        assert down.code == 0, down.out
+
+
+@pytest.fixture
+def workshop(first: tuple[Workshop, str]) -> Iterator[Workshop]:
+    """The cluster in sync with the first description; afterwards it is brought back to it, its data untouched."""
+    found = first[0]
+    yield found
+    found.commit("as it was")
+    up = found.pgha("up", "FILE", "--no-lan")
+    assert up.code == 0, up.out
+    assert ask("select answer from kept") == 42
+
+
+def test_up_shows_the_waves_and_ends_in_sync(first: tuple[Workshop, str]) -> None:
+    workshop, printed = first
+    commit = workshop.git("rev-parse", "HEAD")
+    assert "of 4: Cluster gitops" in printed or "of 3: Cluster gitops" in printed, printed
+    assert f"in sync with {commit[:8]}, healthy" in printed
+    assert "192.168.10.108" in printed
+    assert synced(commit)
+    status = workshop.pgha("gitops", "status", "FILE")
+    assert (status.code, f"in sync with {commit[:8]}" in status.out) == (0, True), status.out
+    assert json.loads(workshop.pgha("gitops", "status", "FILE", "--output", "json").out)["ready"] is True
+
+
+def test_a_commit_is_applied_and_a_revert_takes_it_back(workshop: Workshop, figures: list[str]) -> None:
+    before = servers()
+    commit = workshop.commit("more memory for sorting", {"postgresql.parameters": {"work_mem": "8MB"}})
+    polled = seconds(lambda: ask("show work_mem") == "8MB", within=120)
+    eventually(lambda: synced(commit), within=60)
+    workshop.revert()
+    refresh()
+    refreshed = seconds(lambda: ask("show work_mem") == "4MB", within=60)
+    figures.append(f"a commit until SHOW says so: by polling every 15 s {polled:.1f} s, by refresh {refreshed:.1f} s")
+    assert servers() == before
+
+
+def test_what_was_changed_by_hand_is_taken_back(workshop: Workshop, figures: list[str]) -> None:
+    taken = []
+    for value in ("16MB", "32MB", "64MB"):
+        change = {"spec": {"postgresql": {"parameters": {"work_mem": value}}}}
+        words = ("--namespace=gitops", "--type=merge", f"--patch={json.dumps(change)}")
+        kubectl("patch", "clusters.postgresql.cnpg.io/gitops", *words)
+        taken.append(seconds(lambda: parameter() == "4MB", within=60))
+    figures.append(f"three changes by hand, each taken back after {', '.join(f'{each:.1f}' for each in taken)} s")
+
+
+def parameter() -> str:
+    return str(get("clusters.postgresql.cnpg.io/gitops")["spec"]["postgresql"]["parameters"]["work_mem"])
+
+
+def test_an_invalid_object_is_refused_and_nothing_else_happens(workshop: Workshop) -> None:
+    before = servers()
+    (manifest,) = (workshop.folder / "kubernetes/applications/gitops/manifests").glob("*-cluster-gitops.yaml")
+    manifest.write_text(manifest.read_text().replace("instances: 2", "instances: -1"))
+    workshop.push("an impossible number")
+    refresh()
+
+    def said() -> bool:
+        status = workshop.pgha("gitops", "status", "FILE")
+        return status.code == 1 and "Cluster gitops:" in status.out and "instances" in status.out
+
+    eventually(said, within=60)
+    assert servers() == before
+    assert ask("select answer from kept") == 42
+
+
+def test_an_image_that_does_not_exist_never_takes_the_primary(workshop: Workshop, figures: list[str]) -> None:
+    main, identity = primary(), servers()[primary()]
+    workshop.commit("a newer image", {"postgresql.image": "ghcr.io/cloudnative-pg/postgresql:17.99-nowhere"})
+    refresh()
+
+    def said() -> bool:
+        out = workshop.pgha("gitops", "status", "FILE").out
+        return "Cluster gitops" in out and "wave" in out
+
+    eventually(said, within=60)
+    eventually(lambda: "ErrImagePull" in pods() or "ImagePullBackOff" in pods(), within=90)
+    assert servers()[main] == identity
+    ask("create table meanwhile (x int); select 1")
+
+    workshop.revert()
+    workshop.describe()
+    begun = time.monotonic()
+    up = workshop.pgha("up", "FILE", "--no-lan")
+    assert up.code == 0, up.out
+    figures.append(f"a commit with a missing image taken back by a revert: {time.monotonic() - begun:.0f} s")
+    assert servers()[main] == identity
+    ask("drop table meanwhile; select 1")
+
+
+def pods() -> str:
+    return kubectl("get", "pods", "--namespace=gitops")
+
+
+def test_an_object_that_leaves_git_and_holds_data_stays(workshop: Workshop) -> None:
+    before = identities(*DATA) | servers()
+    (manifest,) = (workshop.folder / "kubernetes/applications/gitops/manifests").glob("*-cluster-gitops.yaml")
+    (pooler,) = (workshop.folder / "kubernetes/applications/gitops/manifests").glob("*-pooler-*.yaml")
+    manifest.unlink()
+    pooler.unlink()
+    commit = workshop.push("the cluster is gone")
+    refresh()
+    eventually(lambda: synced(commit), within=90)
+    assert get("poolers.postgresql.cnpg.io")["items"] == []
+    assert identities(*DATA) | servers() == before
+    assert "kept Cluster gitops/gitops" in workshop.pgha("gitops", "status", "FILE").out
+    assert ask("select answer from kept") == 42
+
+
+@pytest.mark.parametrize("finalizer", [False, True], ids=["without finalizer", "with finalizer"])
+def test_deleting_the_application_keeps_data(workshop: Workshop, finalizer: bool, figures: list[str]) -> None:
+    before = identities(*DATA) | servers()
+    if finalizer:
+        change = {"metadata": {"finalizers": ["resources-finalizer.argocd.argoproj.io/background"]}}
+        words = ("--namespace=argocd", "--type=merge", f"--patch={json.dumps(change)}")
+        kubectl("patch", "applications.argoproj.io/gitops", *words)
+    kubectl("delete", "applications.argoproj.io/gitops", "--namespace=argocd", "--wait=true", "--timeout=60s")
+    if finalizer:
+        eventually(lambda: get("poolers.postgresql.cnpg.io")["items"] == [], within=30)
+    assert identities(*DATA) | servers() == before
+    assert ask("select answer from kept") == 42
+    again = workshop.pgha("up", "FILE", "--no-lan")
+    assert again.code == 0, again.out
+    assert identities(*DATA) | servers() == before
+    figures.append(f"Application deleted {'with' if finalizer else 'without'} finalizer, and made anew by pgha up: "
+                   f"{again.seconds:.0f} s, no pod touched")  # fmt: skip
+
+
+def generations() -> dict[str, str]:
+    kinds = "clusters.postgresql.cnpg.io,poolers.postgresql.cnpg.io,networkpolicies,services,secrets,jobs,deployments"
+    found = {
+        f"{item['kind']}/{item['metadata']['name']}": str(
+            item["metadata"].get("generation") or item["metadata"]["resourceVersion"]
+        )
+        for item in get(kinds)["items"]
+    }
+    for kind in ("applications.argoproj.io", "appprojects.argoproj.io"):
+        spec = get(f"{kind}/gitops", namespace="argocd")["spec"]
+        found[kind] = json.dumps(spec, sort_keys=True)
+    return found
+
+
+def test_the_stack_and_argo_cd_never_fight(workshop: Workshop) -> None:
+    before = generations()
+    for _ in range(3):
+        up = workshop.pgha("up", "FILE", "--no-lan")
+        assert up.code == 0, up.out
+        assert "nothing changed" in up.out
+        refresh()
+        eventually(synced, within=60)
+    assert generations() == before
+
+
+def test_it_never_flaps(workshop: Workshop, figures: list[str]) -> None:
+    """A minute; ten of them by hand are in docs/explanation/gitops.md."""
+    eventually(synced, within=60)
+    seen: list[tuple[str, str]] = []
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        status = application()["status"]
+        seen.append((status["sync"]["status"], status["health"]["status"]))
+        time.sleep(1)
+    assert set(seen) == {("Synced", "Healthy")}
+    figures.append(f"in sync and healthy in {len(seen)} of {len(seen)} looks within 60 s")
+
+
+def test_a_pause_lasts_until_somebody_resumes(workshop: Workshop) -> None:
+    paused = workshop.pgha("gitops", "pause", "FILE", "--reason", "work by hand")
+    assert (paused.code, "work by hand" in paused.out) == (0, True), paused.out
+    change = {"spec": {"postgresql": {"parameters": {"work_mem": "16MB"}}}}
+    kubectl("patch", "clusters.postgresql.cnpg.io/gitops", "--namespace=gitops", "--type=merge",
+            f"--patch={json.dumps(change)}")  # fmt: skip
+    refresh()
+    up = workshop.pgha("up", "FILE", "--no-lan")
+    assert up.code == 2, up.out
+    assert "pgha gitops resume" in up.out
+    assert parameter() == "16MB"
+    status = workshop.pgha("gitops", "status", "FILE")
+    assert (status.code, "work by hand" in status.out) == (1, True), status.out
+    assert workshop.pgha("gitops", "resume", "FILE").code == 0
+    eventually(lambda: parameter() == "4MB", within=60)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    ["app.kubernetes.io/name=argocd-redis", "app.kubernetes.io/name=argocd-application-controller"],
+    ids=["redis", "controller"],
+)
+def test_heals_after_argo_cd_lost(workshop: Workshop, pod: str, figures: list[str]) -> None:
+    """The worst moment: something is changed by hand while the pod is away."""
+    kubectl("delete", "pods", "--namespace=argocd", f"--selector={pod}", "--grace-period=0", "--force")
+    change = {"spec": {"postgresql": {"parameters": {"work_mem": "16MB"}}}}
+    kubectl("patch", "clusters.postgresql.cnpg.io/gitops", "--namespace=gitops", "--type=merge",
+            f"--patch={json.dumps(change)}")  # fmt: skip
+    took = seconds(lambda: parameter() == "4MB", within=90)
+    figures.append(f"changed by hand while {pod.partition('=')[2]} was away, taken back after {took:.1f} s")
+
+
+def test_no_password_is_where_argo_cd_could_show_it(workshop: Workshop) -> None:
+    with psycopg.connect(host="127.168.10.108", user="app", dbname="app", password=password()) as connection:
+        assert connection.info.status == psycopg.pq.ConnStatus.OK
+    assert password() not in json.dumps(application())
+    assert password() not in workshop.git("log", "--patch")
+
+
+@pytest.mark.parametrize("layout", ["application-set", "app-of-apps"])
+def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, figures: list[str]) -> None:
+    """The running cluster gets another maker of its Application, and nothing else happens to it."""
+    before = identities(*DATA) | servers()
+    workshop.commit(f"layout {layout}", {"gitops.layout": layout})
+    kubectl("delete", "applications.argoproj.io/gitops", "--namespace=argocd", "--wait=true", "--timeout=60s")
+    parent = (workshop.folder / "kubernetes/applications" / f"{layout}.yaml").read_text()
+    try:
+        kubectl("apply", "--server-side", "-f", "-", stdin=parent)
+        made = seconds(lambda: "gitops" in kubectl("get", "applications.argoproj.io", "--namespace=argocd"), within=60)
+        up = workshop.pgha("up", "FILE", "--no-lan")
+        assert up.code == 0, up.out
+        figures.append(f"layout {layout}: the Application is there after {made:.1f} s")
+        assert identities(*DATA) | servers() == before
+        wanted = plan(load(workshop.file)).argocd[-1]["spec"]
+        assert application()["spec"] == wanted
+
+        assert workshop.pgha("gitops", "pause", "FILE").code == 0
+        if layout == "app-of-apps":
+            refresh("clusters")
+        else:
+            words = ("argocd.argoproj.io/application-set-refresh=true", "--overwrite", "--namespace=argocd")
+            kubectl("annotate", "applicationsets.argoproj.io/clusters", *words)
+        time.sleep(10)
+        assert workshop.pgha("gitops", "status", "FILE").code == 1
+        assert application()["spec"]["syncPolicy"]["automated"]["enabled"] is False
+        assert workshop.pgha("gitops", "resume", "FILE").code == 0
+    finally:
+        kubectl("delete", "--ignore-not-found", "--wait=true", "--timeout=60s", "-f", "-", stdin=parent)
+    assert identities(*DATA) | servers() == before
+
+
+def test_delivery_changes_hands_without_touching_a_pod(workshop: Workshop, figures: list[str]) -> None:
+    """From Argo CD to pgha's own apply and back; each is the only owner afterwards, so a field that goes is gone."""
+    before = identities(*DATA) | servers()
+    workshop.describe({"delivery": "tofu", "gitops": None})
+    away = workshop.pgha("up", "FILE", "--no-lan")
+    assert away.code == 0, away.out
+    assert get("applications.argoproj.io", namespace="argocd")["items"] == []
+    assert managers() == {"pgha"}
+    assert identities(*DATA) | servers() == before
+
+    workshop.commit("Argo CD again")
+    back = workshop.pgha("up", "FILE", "--no-lan")
+    assert back.code == 0, back.out
+    assert managers() == {"argocd-controller"}
+    assert identities(*DATA) | servers() == before
+    figures.append(f"delivery argocd → tofu {away.seconds:.0f} s, tofu → argocd {back.seconds:.0f} s, no pod touched")
+
+    commit = workshop.commit("one setting less", {"postgresql.parameters": None})
+    refresh()
+    eventually(lambda: synced(commit), within=60)
+    assert "work_mem" not in get("clusters.postgresql.cnpg.io/gitops")["spec"]["postgresql"]["parameters"]
+
+
+def managers() -> set[str]:
+    """Who has applied the Cluster."""
+    words = ("--namespace=gitops", "--output=json", "--show-managed-fields")
+    fields = json.loads(kubectl("get", "clusters.postgresql.cnpg.io/gitops", *words))["metadata"]["managedFields"]
+    return {entry["manager"] for entry in fields if entry["operation"] == "Apply"}
+
+
+def test_a_private_repository_takes_credentials(workshop: Workshop) -> None:
+    workshop.git("push", "--quiet", "--force", f"{git_server.OUTSIDE}/private/gitops.git", "main")
+    app = json.loads(json.dumps(plan(load(workshop.file)).argocd[-1]))
+    app["metadata"]["name"] = "private"
+    url = f"{git_server.INSIDE}/private/gitops.git"
+    app["spec"] |= {"project": "default", "syncPolicy": {}}
+    app["spec"]["source"]["repoURL"] = url
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": "repository-private",
+            "namespace": "argocd",
+            "labels": {"argocd.argoproj.io/secret-type": "repository"},
+        },
+        "stringData": {
+            "type": "git",
+            "url": url,
+            "username": git_server.USER,
+            "password": git_server.read_secret("git", "git-users", "password"),
+        },
+    }
+    try:
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(app))
+        eventually(lambda: "authentication required" in conditions("private"), within=60)
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(secret))
+        refresh("private")
+        eventually(lambda: application("private")["status"]["sync"].get("revision"), within=60)
+        assert "authentication" not in conditions("private")
+    finally:
+        for kind in ("applications.argoproj.io/private", "secret/repository-private"):
+            kubectl("delete", "--namespace=argocd", "--ignore-not-found", kind)
+
+
+def conditions(name: str) -> str:
+    status = application(name).get("status") or {}
+    return json.dumps([entry["message"] for entry in status.get("conditions") or []])
+
+
+CHART = {
+    "Chart.yaml": "apiVersion: v2\nname: postgresql-ha\nversion: 12.8.2\n",
+    "templates/statefulset.yaml": """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: {{ .Values.fullnameOverride }}-postgresql }
+spec:
+  replicas: {{ .Values.postgresql.replicaCount }}
+  serviceName: postgres-ha
+  selector: { matchLabels: { app: postgres-ha } }
+  template:
+    metadata: { labels: { app: postgres-ha } }
+    spec: { containers: [{ name: postgresql, image: {{ .Values.postgresql.image.repository }} }] }
+""",
+}
+"""Stands for the chart postgresql-ha, whose registry is not to be had in the lab: the same place in the Application,
+the same values file, one object instead of forty. What the real chart makes of the values is for tests/synth."""
+
+
+def test_the_charts_application_is_accepted(workshop: Workshop) -> None:
+    """clusters/postgres-ha.yaml, its three sources resolved by the real Argo CD; nothing is applied."""
+    cluster = load(ROOT / "clusters/postgres-ha.yaml")
+    settings = cluster.gitops.model_copy(update={"repo_url": f"{git_server.INSIDE}/gitops.git"})
+    cluster = cluster.model_copy(update={"gitops": settings})
+    for path, text in (tree(cluster) | {f"charts/postgresql-ha/{name}": text for name, text in CHART.items()}).items():
+        (workshop.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (workshop.folder / path).write_text(text)
+    workshop.push("a chart")
+    project, app = json.loads(json.dumps(plan(cluster).argocd))
+    del app["spec"]["syncPolicy"]["automated"]
+    real = dict(app["spec"]["sources"][0])
+    try:
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(project))
+        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(app))  # as it is: accepted, and not resolved here
+        eventually(lambda: "postgresql-ha" in conditions("postgres-ha"), within=60)
+        assert "not permitted" not in conditions("postgres-ha")
+
+        app["spec"]["sources"][0] = {
+            "repoURL": settings.repo_url,
+            "targetRevision": "main",
+            "path": "charts/postgresql-ha",
+            "helm": real["helm"],
+        }
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(app))
+        refresh("postgres-ha")
+        eventually(lambda: len(application("postgres-ha")["status"].get("resources", [])) > 5, within=60)
+        assert conditions("postgres-ha") == "[]"
+        found = {(entry["kind"], entry["name"]) for entry in application("postgres-ha")["status"]["resources"]}
+        assert ("StatefulSet", "postgres-ha-postgresql") in found  # named by the values file of the second source
+        assert ("NetworkPolicy", "postgres-ha-pgpool") in found  # of the third
+
+        project["spec"]["sourceRepos"] = [real["repoURL"]]
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(project))
+        refresh("postgres-ha")
+        eventually(lambda: "not permitted in project" in conditions("postgres-ha"), within=60)
+    finally:
+        for kind in ("applications.argoproj.io", "appprojects.argoproj.io"):
+            kubectl("delete", "--namespace=argocd", "--ignore-not-found", f"{kind}/postgres-ha")
