@@ -106,11 +106,7 @@ def _list(cluster: Cluster, kubeconfig: Kubeconfig, output: Format) -> None:
 
 
 def _show(cluster: Cluster, found: "Listing") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("Backup", "Began (UTC)", "Took", "Asked by", "State", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    rows = [("Backup", "Began (UTC)", "Took", "Asked for by", "State")]
     for each in found.backups:
         took = f"{(each.finished - each.started).total_seconds():.0f} s" if each.started and each.finished else ""
         state = str(each.phase)
@@ -118,19 +114,23 @@ def _show(cluster: Cluster, found: "Listing") -> None:
             restorable = found.restorable(each)
             state = "can be restored" if restorable else "done, but its last write-ahead log is not archived yet"
         asked = "a person" if each.on_demand else "the schedule"
-        table.add_row(each.name, _short(each.started), took, asked, f"{state} {each.reason}".strip())
-    if found.backups:
-        console.print(table)
-    else:
-        console.print(f"there is no backup yet: pgha backup {cluster.name}")
+        rows.append((each.name, _short(each.started), took, asked, f"{state} {each.reason}".strip()))
+    # Lines of their own, not rich's table: it would cut names to the width of a terminal that is not there.
+    widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(rows[0]))]
+    for row in rows if found.backups else []:
+        typer.echo("".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if not found.backups:
+        typer.echo(f"there is no backup yet: pgha backup {cluster.name}")
     archiver = found.archiver
     if found.earliest and archiver and archiver.at:
-        console.print(f"\nany moment from {_short(found.earliest)} UTC can be restored; write-ahead log is archived")
-        console.print(f"until {_short(archiver.at)} UTC ({archiver.segment}), {archiver.waiting} files wait")
+        typer.echo(
+            f"\nany moment from {_short(found.earliest)} UTC on can be restored; write-ahead log is archived\n"
+            f"until {_short(archiver.at)} UTC ({archiver.segment}), {archiver.waiting} files wait"
+        )
     if archiver and archiver.fails:
-        console.print(f"archiving fails since {_short(archiver.failed_at)} UTC, at {archiver.failed_segment}")
+        typer.echo(f"archiving fails since {_short(archiver.failed_at)} UTC, at {archiver.failed_segment}")
     if found.trouble:
-        console.print(found.trouble, markup=False)
+        typer.echo(found.trouble)
 
 
 def _prove(cluster: Cluster, kubeconfig: Kubeconfig, timeout: float, output: Format) -> None:
