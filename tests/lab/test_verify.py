@@ -108,14 +108,15 @@ def test_without_write_it_only_reads(verified: tuple[Finished, Path], file: str)
     assert (ask(pod, count), ask(pod, objects)) == before
 
 
-def test_interrupted_it_cleans_up(file: str) -> None:
-    """Ctrl-C in the middle of a run that writes."""
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "cancelled by CI"])
+def test_interrupted_it_cleans_up(ends: signal.Signals, file: str) -> None:
+    """In the middle of a run that writes."""
     process = subprocess.Popen(
         [PGHA, "verify", file, "--write"], cwd=ROOT, env=clean_environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     eventually(lambda: any("pgha_verify" in each for each in remains()), within=60)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ends)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
     assert "interrupted" in out

@@ -24,10 +24,10 @@ def show(found: Report) -> None:
     console = Console(highlight=False, soft_wrap=True)
     width = console.width if console.is_terminal else _WIDTH
     for each in found.results:
-        line = Text.from_markup(f"{_MARKS[each.status]} {each.check.id:<16} ")
-        line.append(f"{each.check.title}: {_first(each)}")
-        line.truncate(width, overflow="ellipsis")
-        console.print(line)
+        shown = Text.from_markup(f"{_MARKS[each.status]} {each.check.id:<16} ")
+        shown.append(f"{each.check.title}: {_first(each)}")
+        shown.truncate(width, overflow="ellipsis")
+        console.print(shown)
     for each in found.broken:
         console.print(f"\n[red]✗[/] {each.check.id} {escape(each.check.title)} [dim]({each.check.severity})[/]")
         for line in each.evidence:

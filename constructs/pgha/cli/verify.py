@@ -1,6 +1,7 @@
 """`pgha verify`: does the running cluster keep what it promises?"""
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +85,8 @@ def run(
     if watch:
         _watch(sources, probes, progress)
         return
+    # A CI system that cancels a job says it so: what is ours in the cluster is removed then too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     found = running.run(sources, checks, progress.phase)
     if output is Format.JSON:
         typer.echo(json.dumps(found.facts(), indent=2))

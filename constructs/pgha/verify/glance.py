@@ -11,8 +11,8 @@ from pgha.resources.metadata import Object
 from pgha.verify import instances
 from pgha.verify.checks.connecting import published
 from pgha.verify.checks.storage import share_used
+from pgha.verify.members import members
 from pgha.verify.readings import Missing, Reading, Readings, unread
-from pgha.verify.running import topology
 
 
 def glance(api: Api, cluster: Cluster) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _result(future: Any) -> Reading:  # noqa: ANN401
 def _facts(api: Api, cluster: Cluster, readings: Readings) -> dict[str, Any]:
     readiness, asked = readings["readiness"], readings["instances"]
     ready = not isinstance(readiness, Missing) and readiness.ready
-    found = topology(cluster, readings)
+    found = members(cluster, readings)
     used = share_used(cluster, readings) if isinstance(asked, dict) else {}
     for entry in found:
         facts = asked.get(entry["pod"], {}) if isinstance(asked, dict) else {}

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pgha.config.model import Cluster
 from pgha.verify.checks.connecting import published
-from pgha.verify.checks.topology import data_pods, lag
 from pgha.verify.ledger import Seen
+from pgha.verify.members import members
 from pgha.verify.readings import Missing, Readings
 from pgha.verify.registry import Check, Result, judge
 from pgha.verify.sources import Sources
@@ -70,7 +70,7 @@ class Report:
             "outcome": self.outcome,
             "counts": self.counts,
             "results": [_result(each) for each in self.results],
-            "topology": topology(self.cluster, self.readings),
+            "topology": members(self.cluster, self.readings),
             "endpoints": _endpoints(self.cluster, self.readings),
             "measurements": _measurements(self.readings),
             "probes": _probes(self.readings.get("probes")),
@@ -99,28 +99,6 @@ def _result(each: Result) -> dict[str, Any]:
         "evidence": list(each.evidence),
         "remedy": each.remedy,
     }
-
-
-def topology(cluster: Cluster, readings: Readings) -> list[dict[str, Any]]:
-    """One entry per instance: pod, node, ready, role (null where it was not asked), lag (s)."""
-    pods, asked = readings["pods"], readings.get("instances")
-    found = []
-    for pod in [] if isinstance(pods, Missing) else data_pods(cluster, pods):
-        name = pod["metadata"]["name"]
-        facts = asked.get(name, {}) if isinstance(asked, dict) else {}
-        recovers = facts.get("in_recovery")
-        conditions = {entry["type"]: entry["status"] for entry in pod["status"].get("conditions") or []}
-        found.append(
-            {
-                "pod": name,
-                "node": pod["spec"].get("nodeName"),
-                "ready": conditions.get("Ready") == "True",
-                "role": None if recovers is None else "standby" if recovers else "primary",
-                "lag": lag(facts) if recovers else None,
-                "timeline": facts.get("timeline"),
-            }
-        )
-    return found
 
 
 def _endpoints(cluster: Cluster, readings: Readings) -> dict[str, Any]:

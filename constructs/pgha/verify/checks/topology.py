@@ -27,7 +27,8 @@ def data_pods(cluster: Cluster, pods: list[dict[str, Any]]) -> list[dict[str, An
     return [pod for pod in pods if labels <= (pod["metadata"].get("labels") or {}).items()]
 
 
-def _is_ready(pod: dict[str, Any]) -> bool:
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether Kubernetes sends clients to it."""
     conditions = {entry["type"]: entry["status"] for entry in pod["status"].get("conditions") or []}
     return conditions.get("Ready") == "True"
 
@@ -43,7 +44,7 @@ def _is_ready(pod: dict[str, Any]) -> bool:
 def instances(cluster: Cluster, readings: Readings) -> Verdict:
     """Ready pods of instances; at least two, or there is nobody to take over."""
     found = data_pods(cluster, readings["pods"])
-    ready = [pod["metadata"]["name"] for pod in found if _is_ready(pod)]
+    ready = [pod["metadata"]["name"] for pod in found if is_ready(pod)]
     line = f"{len(ready)} ready of {len(found)} pods; the file asks for {cluster.instances}"
     return passed(line) if len(ready) == len(found) == cluster.instances >= 2 else failed(line)
 
@@ -158,7 +159,7 @@ def isolated(cluster: Cluster, readings: Readings) -> Verdict:
     How long isolation takes only a failure shows: SC-007.time.
     """
     wanted = {end.service for end in engine_of(cluster).endpoints(cluster)}
-    ready = {pod["status"].get("podIP"): pod["metadata"]["name"] for pod in readings["pods"] if _is_ready(pod)}
+    ready = {pod["status"].get("podIP"): pod["metadata"]["name"] for pod in readings["pods"] if is_ready(pod)}
     faults, empty, used = [], set(wanted), 0
     for each in readings["slices"]:
         service = (each["metadata"].get("labels") or {}).get("kubernetes.io/service-name")

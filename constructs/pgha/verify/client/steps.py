@@ -18,6 +18,7 @@ Facts = dict[str, Any]
 _REPEATS = 5
 _WRITERS = 4
 _LIMIT = 3000
+_BATCH = 32
 _NO_LOGIN = {"user": "pgha_verify_nobody", "database": "postgres"}
 
 
@@ -122,14 +123,11 @@ def limit(request: Request) -> Facts:
     """Connect until the server refuses, then see whether it takes clients again."""
     address, login = request["endpoints"][0], request["logins"][0]
     held: list[Connection] = []
-    told: Facts = {}
+    refused: list[Facts] = []
     try:
-        while len(held) < _LIMIT:
-            try:
-                held.append(connect(address, login))
-            except Refused as error:
-                told = refusal(error)
-                break
+        while not refused and len(held) < _LIMIT:
+            opened, refused = load.open_many(address, login, _BATCH)
+            held += opened
     finally:
         load.close(held)
     again: Facts = {}
@@ -140,7 +138,7 @@ def limit(request: Request) -> Facts:
         except Refused as error:
             again = {"connected": False} | refusal(error)
             time.sleep(0.25)
-    return {"opened": len(held), "refusal": told, "afterwards": again}
+    return {"opened": len(held), "refusal": refused[0] if refused else {}, "afterwards": again}
 
 
 def mixed(request: Request) -> Facts:
