@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pgha.backup.comparing import Comparison, Contents, compare, contents
 from pgha.backup.lending import lend
 from pgha.backup.logs import last_errors
+from pgha.backup.patience import Patience
 from pgha.backup.restoring import archive_to_now, restored
 from pgha.backup.server import Server
 from pgha.config.model import Cluster, Credentials, Monitoring
@@ -118,19 +119,20 @@ def _make(api: Api, cluster: Cluster, copy: Cluster, progress: Progress) -> None
 
 
 def _wait(api: Api, copy: Cluster, timeout: float, progress: Progress) -> None:
-    engine, deadline = engine_of(copy), time.monotonic() + timeout
+    engine, deadline, patience = engine_of(copy), time.monotonic() + timeout, Patience(progress.say)
     while True:
-        found = engine.readiness(copy, api.read)
-        if found.ready:
+        found = patience.ask(lambda: engine.readiness(copy, api.read))
+        if found is not None and found.ready:
             return
-        pods = api.list("v1", "Pod", copy.namespace, engine.backups.recovery_pods(copy))
+        pods = patience.ask(lambda: api.list("v1", "Pod", copy.namespace, engine.backups.recovery_pods(copy))) or []
         failed = [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Failed"]
-        if found.failed or len(failed) >= _ATTEMPTS:
-            reason = last_errors(api, failed[-1]) if failed else found.summary
+        if len(failed) >= _ATTEMPTS or (found is not None and found.failed):
+            reason = last_errors(api, failed[-1]) if failed or found is None else found.summary
             raise RestoreFailed(f"it could not be restored: {reason}")
+        summary = found.summary if found is not None else "the API server does not answer"
         if time.monotonic() >= deadline:
-            raise RestoreFailed(f"it was not restored within {timeout:.0f} s: {found.summary}")
-        progress.say(found.summary)
+            raise RestoreFailed(f"it was not restored within {timeout:.0f} s: {summary}")
+        progress.say(summary)
         time.sleep(_POLL_SECONDS)
 
 

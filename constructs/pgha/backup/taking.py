@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pgha.backup.patience import Patience
 from pgha.backup.server import Archiver, Server
 from pgha.config.model import Cluster
 from pgha.config.problems import UserError
@@ -66,32 +67,34 @@ def until_archived(server: Server, segment: str, say: Say, *, seconds: float = _
     Raises:
         BackupFailed: Another server became primary before it was, or it took too long.
     """
-    deadline = time.monotonic() + seconds
+    deadline, patience, failing = time.monotonic() + seconds, Patience(say), ""
     while True:
-        archiver = server.archiver()
-        if archiver.holds(segment):
-            return archiver
-        if (archiver.segment or "")[:8] > segment[:8]:
-            raise BackupFailed(f"another server became primary before segment {segment} was archived; run it again")
-        failing = f"; the last attempt failed at {archiver.failed_at:%H:%M:%S} UTC" if archiver.fails else ""
-        say(f"waiting until segment {segment} is archived, {archiver.waiting} to go{failing}")
+        archiver = patience.ask(server.archiver)
+        if archiver is not None:
+            if archiver.holds(segment):
+                return archiver
+            if (archiver.segment or "")[:8] > segment[:8]:
+                raise BackupFailed(f"another server became primary before segment {segment} was archived; run it again")
+            failing = f"; the last attempt failed at {archiver.failed_at:%H:%M:%S} UTC" if archiver.fails else ""
+            say(f"waiting until segment {segment} is archived, {archiver.waiting} to go{failing}")
         if time.monotonic() >= deadline:
             raise BackupFailed(f"segment {segment} was not archived within {seconds:.0f} s{failing}")
         time.sleep(_POLL_SECONDS)
 
 
 def _ended(api: Api, cluster: Cluster, name: str, deadline: float, say: Say) -> Backup:
-    begun = time.monotonic()
+    begun, backups, patience = time.monotonic(), engine_of(cluster).backups, Patience(say)
     while True:
-        known = engine_of(cluster).backups.known(cluster, api.list)
-        found = next((each for each in known if each.name == name), None)
-        if found is None:
-            raise BackupFailed(f"backup {name} was deleted while it was made")
-        if found.phase == "done":
-            return found
-        if found.phase == "failed":
-            raise BackupFailed(f"backup {name} failed: {found.reason or 'no reason given'}")
-        say(f"backup {name}: {found.phase}, {10 * ((time.monotonic() - begun) // 10):.0f} s")
+        known = patience.ask(lambda: backups.known(cluster, api.list))
+        if known is not None:
+            found = next((each for each in known if each.name == name), None)
+            if found is None:
+                raise BackupFailed(f"backup {name} was deleted while it was made")
+            if found.phase == "done":
+                return found
+            if found.phase == "failed":
+                raise BackupFailed(f"backup {name} failed: {found.reason or 'no reason given'}")
+            say(f"backup {name}: {found.phase}, {10 * ((time.monotonic() - begun) // 10):.0f} s")
         if time.monotonic() >= deadline:
-            raise BackupFailed(f"backup {name} has not ended yet: {found.phase}; run it again to go on waiting")
+            raise BackupFailed(f"backup {name} has not ended yet; run it again to go on waiting")
         time.sleep(_POLL_SECONDS)
