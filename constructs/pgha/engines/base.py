@@ -102,8 +102,8 @@ class Shell:
     container: str
     psql: tuple[str, ...]
     """psql as the server's superuser; its options follow."""
-    by_loopback: bool = False
-    """It connects to 127.0.0.1, so the server admits that address although the file does not list it."""
+    open_by_password: bool = False
+    """The server's own pg_hba admits every address by password: a proxy and NetworkPolicies keep networks out."""
 
 
 class Engine(Protocol):

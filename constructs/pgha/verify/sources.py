@@ -18,6 +18,7 @@ from pgha.engines.base import Endpoint
 from pgha.resources.credentials import Login, logins
 from pgha.resources.metadata import Object
 from pgha.verify import drift, instances, lan, ledger, pod, rows
+from pgha.verify.checks.admission import OPEN
 from pgha.verify.readings import Missing, Reading, absent, unasked, unread
 
 Say = Callable[[str], None]
@@ -171,8 +172,8 @@ class Sources:
         """A connection to the server's own 127.0.0.1, an address that no file lists, as the first login."""
         engine = engine_of(self.cluster)
         shell, login = engine.shell(self.cluster), logins(self.cluster)[0]
-        if shell.by_loopback:
-            return absent("this engine's servers admit their own loopback address")
+        if shell.open_by_password:
+            return absent(OPEN)
         where = f"host=127.0.0.1 user={login.user} dbname={login.database} password=wrong-on-purpose"
         name = self._instance_pods()[0]["metadata"]["name"]
         command = ["psql", "-XAtq", where, "-c", "SELECT 1"]

@@ -125,7 +125,7 @@ class Bitnami:
     def shell(self, cluster: Cluster) -> Shell:  # noqa: ARG002  # the protocol's
         """The image keeps the superuser's password in its environment; the shell inside the pod puts it to use."""
         login = 'PGPASSWORD="$POSTGRES_POSTGRES_PASSWORD" exec psql --host 127.0.0.1 --username postgres "$@"'
-        return Shell(container="postgresql", psql=("/bin/sh", "-c", login, "psql"), by_loopback=True)
+        return Shell(container="postgresql", psql=("/bin/sh", "-c", login, "psql"), open_by_password=True)
 
     def primary(self, cluster: Cluster, read: Reader) -> str | None:  # noqa: ARG002  # the protocol's
         """None: repmgr knows, Kubernetes does not."""

@@ -6,11 +6,15 @@ from typing import Any
 from pgha.config.model import Cluster
 from pgha.engines import engine_of
 from pgha.verify.readings import Readings
-from pgha.verify.registry import Verdict, check, failed, not_measured, passed, verdict
+from pgha.verify.registry import Verdict, check, failed, not_applicable, not_measured, passed, verdict
 
 _NOT_ADMITTED = {"28P01", "28000", "3D000", "08P01"}
 """SQLSTATEs that are a server's or a proxy's no: password, authorization, database, and PgBouncer's one."""
-_OPEN = {"trust", "ident"}
+_UNPROVEN = {"trust", "ident"}
+OPEN = (
+    "this engine's servers admit every address by password; its proxy's rules (FR-010 compares them with the plan) and "
+    "NetworkPolicies (P-V) keep networks out"
+)
 
 
 def _refused(facts: dict[str, Any]) -> Verdict:
@@ -68,7 +72,7 @@ def methods(_: Cluster, readings: Readings) -> Verdict:
         counted += 1
         if rule["error"]:
             faults.append(f"{pod}, line {rule['line']}: {rule['error']}")
-        elif rule["type"] != "local" and rule["method"] in _OPEN:
+        elif rule["type"] != "local" and rule["method"] in _UNPROVEN:
             faults.append(f"{pod}, line {rule['line']}: {_text(rule)}")
     return verdict(faults, f"{counted} rules read") if counted else not_measured("no instance answered")
 
@@ -96,6 +100,8 @@ def networks(cluster: Cluster, readings: Readings) -> Verdict:
     Lines after the first that rejects everybody can let nobody in. Those that admit by certificate alone are for
     replication and poolers, and lines for named replication roles are the engine's own.
     """
+    if engine_of(cluster).shell(cluster).open_by_password:
+        return not_applicable(OPEN)
     allowed = [ip_network(text) for text in cluster.network.networks]
     faults, pods = [], set()
     for pod, facts in readings["instances"].items():
