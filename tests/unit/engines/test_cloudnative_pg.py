@@ -164,6 +164,19 @@ def test_pg_hba_admits_the_networks_and_then_nobody(network: dict[str, Any], fir
     assert lines == ["hostssl postgres pgha_heartbeat all cert", first, "host all all all reject"]
 
 
+def test_where_no_pod_is_admitted_the_jobs_still_are() -> None:
+    found = spec(network={"networks": ["192.168.0.0/16"]})
+    (selector,) = found["podSelectorRefs"]
+    (job,) = [obj for obj in plan(sample(network={"networks": ["192.168.0.0/16"]})).stack if obj["kind"] == "Job"]
+    assert selector["selector"]["matchLabels"] == job["spec"]["template"]["metadata"]["labels"]
+    assert found["postgresql"]["pg_hba"][1:] == [
+        "hostssl all all ${podselector:pgha-jobs} scram-sha-256",
+        "host all all 192.168.0.0/16 scram-sha-256",
+        "host all all all reject",
+    ]
+    assert "podSelectorRefs" not in spec()
+
+
 def test_parameters_are_strings_in_the_servers_own_words() -> None:
     parameters = {"max_connections": 200, "work_mem": "8MB", "autovacuum": True, "random_page_cost": 1.1}
     assert spec(postgresql={"parameters": parameters})["postgresql"]["parameters"] == {

@@ -170,8 +170,8 @@ def reserved_role(cluster: Cluster) -> Findings:
     """The engines and PostgreSQL make these roles themselves and give them rights that no application may have."""
     for index, user in enumerate(cluster.users):
         purpose = _ROLES.get(user.name.lower())
-        if user.name.lower().startswith(("pg_", "cnpg_")):
-            purpose = "PostgreSQL and the operator"
+        if user.name.lower().startswith(("pg_", "cnpg_", "pgha_")):
+            purpose = "PostgreSQL and the engines"
         if user.name.lower().startswith("pgha_"):
             purpose = "pgha's own roles: monitoring, backup"
         if purpose:

@@ -8,16 +8,14 @@ Secrets; its name holds what it makes, so that another file is another Job.
 import json
 from importlib.resources import files
 
-from pgha.config.model import Cluster, Database, User
+from pgha.config.model import Cluster, Database
 from pgha.engines.bitnami import chart
-from pgha.resources.grants import close_to_public, grants, guests, quote
+from pgha.resources.grants import close_to_public, grants, grants_on_what_is_there, guests, literal, quote
 from pgha.resources.metadata import Object, checksum, metadata
 from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, job_labels, secret_variable, small
 
 _FOLDER = "/pgha"
 _WAIT_SECONDS = 600
-_SCHEMAS = "FROM pg_namespace WHERE pg_get_userbyid(nspowner) ="
-_RELATIONS = "FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE pg_get_userbyid(relowner) ="
 
 
 def access(cluster: Cluster) -> list[Object]:
@@ -64,7 +62,7 @@ def synchronous_standby_names(cluster: Cluster) -> str:
 
 
 def _role(name: str, password: str | None, member_of: str | None, attributes: str = "") -> list[str]:
-    lines = [_unless(f"SELECT FROM pg_roles WHERE rolname = {_literal(name)}", f"CREATE ROLE {quote(name)}")]
+    lines = [_unless(f"SELECT FROM pg_roles WHERE rolname = {literal(name)}", f"CREATE ROLE {quote(name)}")]
     if password:
         lines.append(f"\\getenv password {password}")
     least = "LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION"
@@ -78,12 +76,12 @@ def _role(name: str, password: str | None, member_of: str | None, attributes: st
 def _database(cluster: Cluster, database: Database) -> list[str]:
     name, owner = quote(database.name), quote(database.owner)
     made = (
-        f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING {_literal(database.encoding)} "
-        f"LC_COLLATE {_literal(database.collation)} LC_CTYPE {_literal(database.collation)}"
+        f"CREATE DATABASE {name} OWNER {owner} TEMPLATE template0 ENCODING {literal(database.encoding)} "
+        f"LC_COLLATE {literal(database.collation)} LC_CTYPE {literal(database.collation)}"
     )
     lines = [
         "\\connect postgres",
-        _unless(f"SELECT FROM pg_database WHERE datname = {_literal(database.name)}", made),
+        _unless(f"SELECT FROM pg_database WHERE datname = {literal(database.name)}", made),
         f"ALTER DATABASE {name} OWNER TO {owner};",
         *(f"{statement};" for statement in close_to_public(database)),
     ]
@@ -93,30 +91,7 @@ def _database(cluster: Cluster, database: Database) -> list[str]:
     lines.append(f"\\connect {name}")
     for user in guests(cluster, database):
         lines += [f"{statement};" for statement in grants(database, user)]
-        lines += _on_what_is_there(database, user)
-    return lines
-
-
-def _on_what_is_there(database: Database, user: User) -> list[str]:
-    """The same privileges on what the owner had made before the user came."""
-    tables = [
-        privilege
-        for privilege in user.privileges
-        if privilege in {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"}
-    ]
-    to, owner = _inside(quote(user.name)), _literal(database.owner)
-    lines = []
-    if tables:
-        lines += [
-            f"SELECT format('GRANT USAGE ON SCHEMA %I TO {to}', nspname) {_SCHEMAS} {owner} \\gexec",
-            f"SELECT format('GRANT {', '.join(tables)} ON TABLE %I.%I TO {to}', nspname, relname) "
-            f"{_RELATIONS} {owner} AND relkind IN ('r', 'p', 'v', 'm', 'f') \\gexec",
-        ]
-    if {"INSERT", "UPDATE", "USAGE"} & set(user.privileges):
-        lines.append(
-            f"SELECT format('GRANT USAGE, SELECT ON SEQUENCE %I.%I TO {to}', nspname, relname) "
-            f"{_RELATIONS} {owner} AND relkind = 'S' \\gexec"
-        )
+        lines += grants_on_what_is_there(database, user)
     return lines
 
 
@@ -186,14 +161,4 @@ def _job(cluster: Cluster) -> Object:
 
 def _unless(exists: str, statement: str) -> str:
     """Run a statement where a query finds nothing: for what has no IF NOT EXISTS, and for CREATE DATABASE no DO."""
-    return f"SELECT {_literal(statement)} WHERE NOT EXISTS ({exists}) \\gexec"
-
-
-def _literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _inside(text: str) -> str:
-    """Text inside an SQL string, there inside a pattern of format()."""
-    return text.replace("'", "''").replace("%", "%%")
+    return f"SELECT {literal(statement)} WHERE NOT EXISTS ({exists}) \\gexec"

@@ -6,6 +6,7 @@ no superuser is needed. A Job's name holds what it does: another file is another
 
 import json
 from importlib.resources import files
+from ipaddress import ip_network
 
 from pgha.config.model import Cluster, Database, User
 from pgha.config.text import dns_label
@@ -15,12 +16,29 @@ from pgha.resources.metadata import Object, checksum, metadata
 from pgha.resources.pods import job_labels, secret_variable
 
 _WAIT_SECONDS = 600
+_JOBS = "pgha-jobs"
 _NAME = 63 - len("-") - len(checksum())
 
 
 def jobs(cluster: Cluster) -> list[Object]:
     """A Job for every database, in the file's order."""
     return [_job(cluster, database) for database in cluster.databases]
+
+
+def selectors(cluster: Cluster) -> list[Object]:
+    """For a file that admits no pods: entries of `podSelectorRefs`, by which the operator knows the jobs' addresses."""
+    pods = ip_network(cluster.network.pod_cidr)
+    networks = [ip_network(network) for network in cluster.network.networks]
+    if any(pods.version == network.version and pods.subnet_of(network) for network in networks):  # type: ignore[arg-type]
+        return []
+    return [{"name": _JOBS, "selector": {"matchLabels": job_labels(cluster)}}]
+
+
+def hba(cluster: Cluster) -> list[str]:
+    """The lines that let the jobs in where nothing else of the file does."""
+    if not selectors(cluster):
+        return []
+    return [f"hostssl all all ${{podselector:{_JOBS}}} {cluster.network.authentication}"]
 
 
 def statements(cluster: Cluster, database: Database) -> str:

@@ -3,7 +3,7 @@
 from pgha.config.model import Cluster, User
 from pgha.config.text import dns_label
 from pgha.engines.base import NotBuiltError
-from pgha.engines.cloudnative_pg import backup, extensions, heartbeat
+from pgha.engines.cloudnative_pg import access, backup, extensions, heartbeat
 from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
@@ -55,6 +55,8 @@ def cluster_object(cluster: Cluster) -> Object:
     }
     if cluster.credentials.superuser_access:
         spec["superuserSecret"] = {"name": superuser_secret(cluster)}
+    if selectors := access.selectors(cluster):
+        spec["podSelectorRefs"] = selectors
     if cluster.storage.wal_size:
         spec["walStorage"] = {"size": cluster.storage.wal_size, "storageClass": cluster.storage.storage_class}
     balancer = cluster.network.load_balancer
@@ -105,7 +107,7 @@ def pg_hba(cluster: Cluster) -> list[str]:
     """
     line = "hostssl" if cluster.network.tls == "required" else "host"
     admitted = [f"{line} all all {network} {cluster.network.authentication}" for network in cluster.network.networks]
-    return [heartbeat.hba(), *admitted, "host all all all reject"]
+    return [heartbeat.hba(), *access.hba(cluster), *admitted, "host all all all reject"]
 
 
 def _bootstrap(cluster: Cluster) -> Object:
