@@ -44,7 +44,7 @@ synth: $(READY) ## Write terraform/ and kubernetes/ anew from clusters/
 
 bench: $(READY) ## Measure what starting, validating and running cost on this machine
 	$(BIN)/python benchmarks/validate.py
-	$(BIN)/python benchmarks/lab.py
+	$(BIN)/python benchmarks/start.py
 
 clean: down ## Remove the cache and the Python environment too
 	$(BIN)/lab down --all

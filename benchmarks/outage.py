@@ -1,7 +1,7 @@
 """How long writes stop, by cause: a client on the LAN writes while something dies.
 
-    python benchmarks/outage.py [--runs 5] [--causes pod,switchover,node,node-with-operator]
-                                [--settings ours,stock | --running]
+    python benchmarks/outage.py [--runs 5] [--causes pod,switchover,rollout,node,node-with-operator]
+                                [--through lan,pooler] [--settings ours,stock | --running]
 
 With --running: the lab that runs, as it is; its cluster then stays synchronous until the next `pgha up lab`. Else, as
 root, it starts the lab and removes it, once for each of the settings, and refuses where one is running. `ours`: two
@@ -10,6 +10,7 @@ then costs minutes, so five runs of everything take about an hour and a half.
 """
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
@@ -36,21 +39,22 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--causes", default=",".join(CAUSES))
     parser.add_argument("--settings", default="ours,stock")
+    parser.add_argument("--through", default="lan")
     parser.add_argument("--running", action="store_true")
     given = parser.parse_args()
     if not given.running and list(Path("/run/netns").glob("lab-*")):
         sys.exit("a lab is running; remove it first: make down")
     print(f"machine: {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; outage of writes from the LAN, seconds")
-    print(f"{'settings':10} {'cause':20} {'median':>8} {'worst':>8} {'lost':>6}   runs")
+    print(f"{'settings':10} {'cause':20} {'through':8} {'median':>8} {'worst':>8} {'lost':>6}   runs")
     for settings in ["running"] if given.running else given.settings.split(","):
         if not given.running:
             start(settings)
-        make_synchronous()
-        for cause in given.causes.split(","):
-            measured = [measure(cause, patience(settings, cause)) for _ in range(given.runs)]
+        apply(synchronous())
+        for cause, way in itertools.product(given.causes.split(","), given.through.split(",")):
+            measured = [measure(cause, patience(settings, cause), HOSTS[way]()) for _ in range(given.runs)]
             gaps, lost = [gap for gap, _ in measured], sum(rows for _, rows in measured)
             runs = " ".join(f"{gap:.1f}" for gap in gaps)
-            row = f"{settings:10} {cause:20} {statistics.median(gaps):8.1f} {max(gaps):8.1f} {lost:6d}   {runs}"
+            row = f"{settings:10} {cause:20} {way:8} {statistics.median(gaps):8.1f} {max(gaps):8.1f} {lost:6d}   {runs}"
             print(row, flush=True)
         if not given.running:
             run(BIN / "lab", "down")
@@ -58,6 +62,8 @@ def main() -> None:
 
 def patience(settings: str, cause: str) -> int:
     """Seconds to go on writing after the cause: longer than the outage can be."""
+    if cause == "rollout":
+        return 120
     if not cause.startswith("node"):
         return 40
     if settings != "stock":
@@ -74,15 +80,30 @@ def start(settings: str) -> None:
         kubectl("rollout", "status", "--namespace=cnpg-system", "deployment/cnpg-controller-manager", "--timeout=120s")
 
 
-def make_synchronous() -> None:
-    """One cluster of three; synchronous, so that nothing acknowledged may be lost."""
-    file = ROOT / ".lab/outage/clusters/lab.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text((ROOT / "clusters/lab.yaml").read_text() + "\nreplication: { mode: sync }\n")
-    run(BIN / "pgha", "up", str(file))
+def synchronous() -> dict[str, Any]:
+    """The lab's cluster file; synchronous, so that nothing acknowledged may be lost, and with poolers."""
+    file: dict[str, Any] = YAML(typ="safe").load(ROOT / "clusters/lab.yaml")
+    return {**file, "replication": {"mode": "sync"}, "pooler": {"instances": 2}}
 
 
-def measure(cause: str, seconds: int) -> tuple[float, int]:
+def apply(file: dict[str, Any]) -> None:
+    """Make the running cluster so."""
+    path = ROOT / ".lab/outage/clusters/lab.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(file))
+    run(BIN / "pgha", "up", str(path))
+
+
+HOSTS: dict[str, Callable[[], str]] = {
+    "lan": lambda: "192.168.10.100",
+    # A Service's own address is known on the nodes alone; the LAN's host has routes to pods.
+    "pooler": lambda: str(
+        listed("pods", "--namespace=lab-postgresql", "--selector=cnpg.io/poolerName")[0]["status"]["podIP"]
+    ),
+}
+
+
+def measure(cause: str, seconds: int, host: str) -> tuple[float, int]:
     """Seconds without a stored write, and acknowledged rows that are missing."""
     until_whole()
     if cause in WITH_OPERATOR:
@@ -92,7 +113,7 @@ def measure(cause: str, seconds: int) -> tuple[float, int]:
     )
     writer = subprocess.Popen(
         [BIN / "lab", "run-on-lan", "--", BIN / "python", ROOT / "docs/tutorial/writer.py", f"--seconds={seconds + 8}"],
-        env={**os.environ, "PGHOST": "192.168.10.100", "PGUSER": "app", "PGDATABASE": "app", "PGPASSWORD": password},
+        env={**os.environ, "PGHOST": host, "PGUSER": "app", "PGDATABASE": "app", "PGPASSWORD": password},
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     time.sleep(8)
@@ -124,9 +145,19 @@ def node() -> Callable[[], object]:
     return lambda: run(BIN / "lab", "node", "start", dead)
 
 
+def rollout() -> Callable[[], object]:
+    """Another image, as for a minor release: standbys first, then a switchover. The lab has one image by two names."""
+    now = cluster()["spec"]["imageName"]
+    apply({**synchronous(), "postgresql": {"version": "17", "image": next(name for name in IMAGES if name != now)}})
+    return lambda: None
+
+
+IMAGES = [f"ghcr.io/cloudnative-pg/postgresql:17.11-{flavour}-trixie" for flavour in ("standard", "minimal")]
+
 CAUSES: dict[str, Callable[[], Callable[[], object]]] = {
     "pod": pod,
     "switchover": switchover,
+    "rollout": rollout,
     "node": node,
     "node-with-operator": node,
 }

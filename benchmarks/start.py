@@ -1,6 +1,6 @@
 """What starting costs: `make up` with a warm cache and again, memory and disk. With --cold, from an empty cache first.
 
-    make down && python benchmarks/lab.py [--cold]
+    make down && python benchmarks/start.py [--cold]
 
 Run as root. It starts the lab and removes it; it refuses where one is running.
 """

@@ -45,7 +45,7 @@ def run(
     target = choose(kubeconfig, start=True)
     api = Api.connect(target.kubeconfig)
     way, changes = _applied(api, source, target, progress)
-    summary = _waited(api, source, timeout, progress)
+    summary = _waited(api, source, timeout, progress, changed=bool(changes))
     proofs = _proved(api, source, target, progress, lan=not no_lan)
 
     failed = [proof for proof in proofs if not proof.ok]
@@ -107,7 +107,7 @@ def stack_folder(source: Source, progress: "Progress") -> Path:
     return folder
 
 
-def _waited(api: "Api", source: Source, timeout: float, progress: "Progress") -> str:
+def _waited(api: "Api", source: Source, timeout: float, progress: "Progress", *, changed: bool) -> str:
     from pgha.delivery.argocd import unjudged, until_synced
     from pgha.delivery.ownership import let_go
     from pgha.delivery.waiting import until_ready
@@ -122,7 +122,7 @@ def _waited(api: "Api", source: Source, timeout: float, progress: "Progress") ->
     for line in let_go(api, source.cluster, plan(source.cluster)):
         progress.note(line)
     with progress.phase("wait until ready"):
-        found = until_ready(api, source.cluster, timeout=timeout, say=progress.say)
+        found = until_ready(api, source.cluster, timeout=timeout, say=progress.say, changed=changed)
         progress.note(found.summary)
     return found.summary
 

@@ -11,18 +11,23 @@ from pgha.engines import engine_of
 from pgha.engines.base import Readiness
 
 _POLL_SECONDS = 2.0
+_SETTLING_SECONDS = 8.0
 _AWAY_SECONDS = 90.0  # a control plane's node that restarts is back within this
 
 
-def until_ready(api: Api, cluster: Cluster, *, timeout: float, say: Callable[[str], None]) -> Readiness:
+def until_ready(
+    api: Api, cluster: Cluster, *, timeout: float, say: Callable[[str], None], changed: bool = False
+) -> Readiness:
     """Poll the engine's judgement until it is ready.
 
-    An API server that is away for a moment is waited for too.
+    An API server that is away for a moment is waited for too. After a change, a cluster that is ready at the first
+    look has to stay so: operators do not say which generation their status is of, and a restart may yet begin.
 
     Raises:
         UserError: The deadline passed, or waiting is hopeless; it names pods and events in the way.
     """
-    engine, deadline, away_since = engine_of(cluster), time.monotonic() + timeout, None
+    engine, begun, away_since = engine_of(cluster), time.monotonic(), None
+    deadline, settled = begun + timeout, begun + (min(_SETTLING_SECONDS, timeout) if changed else 0)
     while True:
         try:
             found = engine.readiness(cluster, api.read)
@@ -32,8 +37,9 @@ def until_ready(api: Api, cluster: Cluster, *, timeout: float, say: Callable[[st
             if error.is_final or time.monotonic() - away_since > _AWAY_SECONDS:
                 raise
             found = Readiness(ready=False, summary=error.what)
-        if found.ready:
+        if found.ready and time.monotonic() >= settled:
             return found
+        settled = settled if found.ready else begun  # its operator is at it
         say(found.summary)
         if found.failed or time.monotonic() >= deadline:
             reason = "cannot become ready" if found.failed else f"is not ready after {timeout:.0f} s"
