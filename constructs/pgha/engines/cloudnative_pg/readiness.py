@@ -36,6 +36,8 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
         return Readiness(ready=False, failed=True, summary=f"{phase}: {status.get('phaseReason') or 'no reason given'}")
     instances = f"{status.get('readyInstances', 0)} of {cluster.instances} instances ready"
     if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
+    if recovering := _recovery(cluster, read):
+        return recovering
         return Readiness(ready=False, summary=f"{phase}, {instances}")
     if waiting := _roles(live) or _databases(cluster, read):
         return Readiness(ready=False, summary=waiting)
@@ -47,6 +49,18 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
 
 
 def _roles(live: Object) -> str | None:
+def _recovery(cluster: Cluster, read: Reader) -> Readiness | None:
+    """A recovery that has failed; the operator's job tries it seven times, with ever longer pauses."""
+    if cluster.recovery is None:
+        return None
+    status = (read("batch/v1", "Job", cluster.namespace, f"{cluster.name}-1-full-recovery") or {}).get("status") or {}
+    given_up = any(entry["type"] == "Failed" for entry in status.get("conditions") or [])
+    if not status.get("failed") or status.get("succeeded"):
+        return None
+    where = f"kubectl -n {cluster.namespace} logs -l cnpg.io/jobRole=full-recovery --all-containers --tail 20"
+    return Readiness(ready=False, failed=given_up, summary=f"recovery failed {status['failed']} times; see {where}")
+
+
     report = live["status"].get("managedRolesStatus") or {}
     done = set(report.get("byStatus", {}).get("reconciled", []))
     for role in live["spec"].get("managed", {}).get("roles", []):
