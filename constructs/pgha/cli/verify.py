@@ -16,8 +16,6 @@ if TYPE_CHECKING:  # what talks to Kubernetes is imported when the command runs
     from pgha.verify.running import Report
     from pgha.verify.sources import Sources
 
-_LIST_HEAD = ("Check", "Severity", "From", "Promise")
-
 
 def run(
     cluster: ClusterArgument = "lab",
@@ -114,9 +112,6 @@ def _end(found: "Report") -> None:
 
 
 def _list(checks: "list[Check]", output: Format) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     if output is Format.JSON:
         facts = [
             {
@@ -131,7 +126,5 @@ def _list(checks: "list[Check]", output: Format) -> None:
         ]
         typer.echo(json.dumps(facts, indent=2))
         return
-    table = Table(*_LIST_HEAD, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for each in checks:
-        table.add_row(each.id, each.severity, each.vantage, each.title)
-    Console(highlight=False, soft_wrap=True).print(table)
+        typer.echo(f"{each.id:<17} {each.severity:<9} {each.vantage:<6} {each.title}")

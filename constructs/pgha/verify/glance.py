@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pgha.config.model import Cluster
+from pgha.delivery import argocd
 from pgha.delivery.kubernetes import Api, ApiError
 from pgha.delivery.waiting import obstacles
 from pgha.engines import engine_of
@@ -16,7 +17,7 @@ from pgha.verify.readings import Missing, Reading, Readings, unread
 
 
 def glance(api: Api, cluster: Cluster) -> dict[str, Any]:
-    """Facts for `pgha status`: ready, summary, instances, endpoints, backups, obstacles.
+    """Facts for `pgha status`: ready, summary, instances, endpoints, backups, obstacles, what Argo CD does.
 
     Raises:
         ApiError: The API server does not answer.
@@ -37,6 +38,7 @@ def glance(api: Api, cluster: Cluster) -> dict[str, Any]:
         "readiness": lambda: engine.readiness(cluster, api.read),
         "backups": lambda: engine.backups.known(cluster, api.list) if cluster.backup else [],
         "instances": asked,
+        "application": lambda: argocd.find(api, cluster) if cluster.delivery == "argocd" else None,
     }
     with ThreadPoolExecutor(len(questions)) as pool:
         futures = {name: pool.submit(question) for name, question in questions.items()}
@@ -75,8 +77,17 @@ def _facts(api: Api, cluster: Cluster, readings: Readings) -> dict[str, Any]:
         "unread": [value.reason for value in readings.values() if isinstance(value, Missing)],
         "endpoints": {} if isinstance(services, Missing) else published(cluster, services),
         "last_backup": _last(backups),
+        "argocd": _applied(readings["application"]),
         "obstacles": [] if ready else obstacles(api, cluster.namespace, engine_of(cluster).pods(cluster)),
     }
+
+
+def _applied(app: Reading) -> Object | None:
+    """What Argo CD applied, and since when it is paused: nobody may forget a pause."""
+    if app is None or isinstance(app, Missing):
+        return None
+    found = argocd.state(app, [])
+    return {"summary": found.summary, "revision": found.revision, "paused": found.paused}
 
 
 def _last(backups: Reading) -> Object | None:

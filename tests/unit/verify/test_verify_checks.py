@@ -213,7 +213,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("P-V", no_limits, "no limit of cpu"),
     ("P-V", put("policies", to=[]), "no NetworkPolicy selects db-1"),
     ("P-V", put("pods", 0, "spec", "containers", 0, "securityContext", to={"privileged": True}), "privileges"),
-    ("P-VI", put("budgets", to=[]), "no PodDisruptionBudget selects db-1"),
+    ("P-VI", put("budgets", to=[]), "no PodDisruptionBudget selects db-1 and db-2"),
     ("P-VIII", put("rules", 0, "spec", "groups", 0, "rules", 0, "annotations", to={}), "names no runbook"),
 ]  # fmt: skip
 
@@ -271,6 +271,11 @@ def test_is_not_confused_by_instances_that_do_not_answer(id_: str) -> None:
 
 
 NOT_YET: list[tuple[str, Fault, str]] = [
+    (
+        "FR-006.pod",
+        put("pod.refusals", "attempts", "x", to={"connected": False, "sqlstate": None, "error": "no connection"}),
+        "nobody answered",
+    ),
     ("SC-007.time", put("probes", to=Seen(first=NOW, minutes=9, succeeded=90, failed=0, longest=0)), "no outage"),
     ("SC-005", put("probes", to=Seen(first=NOW, minutes=2000, succeeded=9999, failed=1, longest=1)), "1.39 of 30 days"),
     ("SC-003", many(room={"limit": 197, "used": 150, "free": 47}, many=None), "150 of 197 connections are in use"),

@@ -18,15 +18,17 @@ OPEN = (
 
 
 def _refused(facts: dict[str, Any]) -> Verdict:
-    faults, fine = [], []
+    lines: dict[str, list[str]] = {"in": [], "silent": [], "refused": []}
     for name, attempt in facts["attempts"].items():
         if attempt["connected"]:
-            faults.append(f"{name}: let in")
+            lines["in"].append(f"{name}: let in")
         elif attempt["sqlstate"] is None:
-            faults.append(f"{name}: {attempt['error']} (that is no refusal, the server did not answer)")
+            lines["silent"].append(f"{name}: {attempt['error']}")
         else:
-            fine.append(f"{name}: {attempt['error']}")
-    return verdict(faults, *fine)
+            lines["refused"].append(f"{name}: {attempt['error']}")
+    if lines["in"]:
+        return failed(*lines["in"])
+    return not_measured(f"nobody answered: {lines['silent'][0]}") if lines["silent"] else passed(*lines["refused"])
 
 
 @check(

@@ -173,15 +173,23 @@ def _is_guarded(pod: dict[str, Any], policies: list[dict[str, Any]] | Missing) -
     remedy="pgha up: the engine makes the PodDisruptionBudget",
 )
 def budget(cluster: Cluster, readings: Readings) -> Verdict:
-    """Every instance is under a PodDisruptionBudget."""
-    faults, pods = [], data_pods(cluster, readings["pods"])
-    for pod in pods:
-        labels = (pod["metadata"].get("labels") or {}).items()
+    """PodDisruptionBudgets select all instances but one at most: that one may go, and then no other."""
+    pods = data_pods(cluster, readings["pods"])
+    free = [
+        pod["metadata"]["name"]
+        for pod in pods
         if not any(
-            each["spec"].get("selector", {}).get("matchLabels", {}).items() <= labels for each in readings["budgets"]
-        ):
-            faults.append(f"no PodDisruptionBudget selects {pod['metadata']['name']}")
-    return verdict(faults, f"{len(pods)} pods under one") if pods else not_measured("no pods")
+            each["spec"].get("selector", {}).get("matchLabels", {}).items()
+            <= (pod["metadata"].get("labels") or {}).items()
+            for each in readings["budgets"]
+        )
+    ]
+    if not pods:
+        return not_measured("no pods")
+    return verdict(
+        [f"no PodDisruptionBudget selects {' and '.join(free)}"] if len(free) > 1 else [],
+        f"{len(pods) - len(free)} of {len(pods)} pods under one",
+    )
 
 
 @check(

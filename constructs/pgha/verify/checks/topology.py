@@ -63,13 +63,11 @@ def one_primary(_: Cluster, readings: Readings) -> Verdict:
     silent = [f"{pod} does not answer: {facts['error']}" for pod, facts in found.items() if "error" in facts]
     primaries = [pod for pod, facts in found.items() if facts.get("in_recovery") is False]
     line = f"{len(primaries)} of {len(found)} instances: {', '.join(primaries) or 'none'}"
-    if len(primaries) != 1:
-        return failed(line, *silent)
-    return (
-        failed(line, *silent, remedy="an instance that nobody can ask may be a second primary: make it answer")
-        if (silent)
-        else passed(line)
-    )
+    if not primaries:
+        return failed(line, *silent, remedy="pgha status says what is in the way; docs/runbooks/failover.md")
+    if len(primaries) == 1 and silent:
+        return failed(line, *silent, remedy="an instance that nobody can ask may be a second primary: make it answer")
+    return passed(line) if len(primaries) == 1 else failed(line)
 
 
 @check(

@@ -64,5 +64,7 @@ def refusal(error: BaseException) -> dict[str, Any]:
     told = error.args[0] if error.args else ""
     if isinstance(told, dict):
         return {"error": str(told.get("M", "")), "sqlstate": told.get("C")}
-    cause = f": {error.__cause__}" if error.__cause__ else ""
-    return {"error": " ".join(f"{told}{cause}".split()) or type(error).__name__, "sqlstate": None}
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError):
+        return {"error": f"no connection: {cause.strerror or cause}", "sqlstate": None}
+    return {"error": " ".join(str(told).split()) or type(error).__name__, "sqlstate": None}
