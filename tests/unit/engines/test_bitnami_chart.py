@@ -129,6 +129,19 @@ def test_the_address_of_a_server_that_is_not_ready_is_published(rendered: list[d
     assert headless["spec"]["publishNotReadyAddresses"] is True
 
 
+def test_no_folder_in_a_volume_is_left_to_the_container_runtime(rendered: list[dict[str, Any]]) -> None:
+    """What is mounted below a volume gets its folder there, as root, unless it exists: the server cannot write."""
+    found = 0
+    for pod in pods(rendered):
+        made = [command[-1] for each in pod.get("initContainers") or [] if (command := each["command"])[0] == "mkdir"]
+        for container in pod["containers"]:
+            paths = [mount["mountPath"].rstrip("/") for mount in container["volumeMounts"]]
+            inside = [path for path in paths if path.startswith("/bitnami/postgresql/")]
+            found += len(inside)
+            assert {path.rpartition("/")[0] for path in inside} <= set(made)
+    assert found == 1
+
+
 def test_no_service_of_the_chart_is_open_to_the_lan(rendered: list[dict[str, Any]]) -> None:
     assert {obj["spec"]["type"] for obj in rendered if obj["kind"] == "Service"} == {"ClusterIP"}
 

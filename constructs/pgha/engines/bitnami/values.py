@@ -7,7 +7,7 @@ from pgha.config.model import Cluster
 from pgha.engines.bitnami import chart, metrics, pgpool
 from pgha.resources.argocd import KEEP
 from pgha.resources.metadata import CHECKSUM, Object, checksum
-from pgha.resources.pods import per_instance
+from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, per_instance, small
 
 MONITOR_INTERVAL, CONNECT_TIMEOUT, RECONNECT_ATTEMPTS, RECONNECT_INTERVAL = 2, 3, 3, 2
 """Seconds. repmgr looks every 2 s (its default) and asks a silent primary three times: 6 s where connections are
@@ -23,6 +23,9 @@ _CLONE_SECONDS = 3600
 """How long a standby may take to copy the primary before its first answer; the chart's liveness probe alone would
 end it after 90 s, and it would begin again, for ever.
 """
+
+_VOLUME = "/bitnami/postgresql"
+"""Where the chart mounts a server's volume, by default and here."""
 
 _KEEP = KEEP | {"helm.sh/resource-policy": "keep"}
 
@@ -84,6 +87,7 @@ def _postgresql(cluster: Cluster) -> Object:
             {"name": "pgha", "configMap": {"name": f"{cluster.name}-servers", "defaultMode": 0o555}},
         ],
         "extraVolumeMounts": [{"name": "pgha", "mountPath": pgpool.FOLDER, "readOnly": True}],
+        "initContainers": [_folders(cluster)],
         "customReadinessProbe": {
             "exec": {"command": [f"{pgpool.FOLDER}/postgresql-ready.sh", str(lag)]},
             "periodSeconds": 5,
@@ -97,6 +101,23 @@ def _postgresql(cluster: Cluster) -> Object:
     if cluster.network.tls == "required":
         found["tls"] = chart.tls(cluster)
     return found
+
+
+def _folders(cluster: Cluster) -> Object:
+    """Makes the folder in the volume that extendedConf is mounted below, before the container runtime does.
+
+    It would make it as root, and the image's scripts, which write postgresql.conf there, would not be able to: the
+    server never starts (measured; the chart's own remedy is a container that runs as root).
+    """
+    user = {key: RESTRICTED_POD[key] for key in ("runAsNonRoot", "runAsUser", "runAsGroup", "seccompProfile")}
+    return {
+        "name": "folders",
+        "image": chart.image(cluster),
+        "command": ["mkdir", "-p", f"{_VOLUME}/conf"],
+        "resources": small(),
+        "securityContext": RESTRICTED_CONTAINER | user,
+        "volumeMounts": [{"name": "data", "mountPath": _VOLUME}],
+    }
 
 
 def _witness(cluster: Cluster) -> Object:
