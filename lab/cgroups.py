@@ -48,9 +48,9 @@ def processes(name: str = "") -> set[int]:
     """Ids, in this machine's terms, of every process of a node, or of the whole lab."""
     found: set[int] = set()
     for hierarchy in _hierarchies():
-        for listing in (hierarchy / "lab" / name).rglob("cgroup.procs"):
+        for group, _, _ in os.walk(hierarchy / "lab" / name):  # unlike rglob it bears a pod's group that goes meanwhile
             with contextlib.suppress(OSError):
-                found.update(int(line) for line in listing.read_text().split())
+                found.update(int(line) for line in Path(group, "cgroup.procs").read_text().split())
     return found
 
 
