@@ -60,7 +60,12 @@ class Sources:
     say: Say = lambda _: None
 
     def read(self, names: Iterable[str], phase: Callable[[str], Any]) -> dict[str, Any]:
-        """The named readings; `phase` makes a context that shows what is being read."""
+        """The named readings; `phase` makes a context that shows what is being read.
+
+        Raises:
+            UserError: The cluster does not run there.
+        """
+        self._must_run()
         wanted = set(names)
         found: dict[str, Any] = {}
         with phase("read the objects"):
@@ -89,6 +94,13 @@ class Sources:
             with phase("ask every instance"):
                 found["instances"] = self._tried(lambda: instances.read(self.api, self.cluster, self._instance_pods()))
         return found
+
+    def _must_run(self) -> None:
+        if not self._instance_pods():
+            raise UserError(
+                f"no instance of cluster {self.cluster.name} runs in namespace {self.cluster.namespace}",
+                f"start it: pgha up {self.cluster.name}, or name another Kubernetes with --kubeconfig",
+            )
 
     def _readers(self) -> dict[str, Callable[[], Reading]]:
         found: dict[str, Callable[[], Reading]] = {
