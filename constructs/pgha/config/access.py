@@ -20,7 +20,7 @@ class Database(Section):
 
 
 class User(Section):
-    """A role that can log in with a password kept in a Secret."""
+    """A role that can log in, with a password or a certificate kept in a Secret."""
 
     name: Identifier = Field(description="Its name; reserved ones are refused.", examples=["app_user"])
     databases: list[Identifier] = Field(
@@ -34,7 +34,11 @@ class User(Section):
         default=-1, ge=-1, description="Connections it may hold at once; -1: no limit of its own.", examples=[50]
     )
     superuser: bool = Field(default=False, description="Always false for applications; true is refused.")
-    authentication: Literal["password", "cert"] = Field(default="password", description="How it proves who it is.")
+    authentication: Literal["password", "cert"] = Field(
+        default="password",
+        description="How it proves who it is. cert: by a certificate from the Secret NAME-USER-client-cert, which the "
+        "operator makes and renews; over TLS, and not through the pooler.",
+    )
     password_secret: Name | None = Field(
         default=None,
         description="Name of the Secret with its username and password; default: NAME-USER.",

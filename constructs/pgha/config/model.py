@@ -55,6 +55,9 @@ __all__ = [
     "User",
 ]
 
+CLIENT_CERTIFICATE = "-client-cert"
+"""What CloudNativePG adds to the name of a DatabaseRole for the Secret with its certificate."""
+
 
 class Cluster(Section):
     """One highly available PostgreSQL: the whole of a cluster file."""
@@ -130,5 +133,9 @@ class Cluster(Section):
         return (self.backup.volume.storage_class if self.backup else None) or self.storage.storage_class
 
     def secret_name(self, user: User) -> str:
-        """Name of the Secret with this user's credentials: NAME-USER unless the file names one."""
-        return user.password_secret or f"{self.name}-{user.dns_name}"
+        """Name of the Secret with this user's credentials: NAME-USER unless the file names one.
+
+        For a certificate it is the operator's choice: NAME-USER-client-cert.
+        """
+        own = f"{self.name}-{user.dns_name}"
+        return f"{own}{CLIENT_CERTIFICATE}" if user.authentication == "cert" else user.password_secret or own

@@ -325,9 +325,6 @@ def test_no_backup_no_role() -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"network": {"networks": ["10.0.0.0/8"], "authentication": "md5"}}, "network.authentication: md5"),
-        ({"users": [{"name": "app", "authentication": "cert"}]}, "authentication: cert"),
-        ({"users": [{"name": "app", "superuser": True}]}, "superuser"),
         ({"postgresql": {"version": "17"}}, "is for PostgreSQL 16, not 17"),
     ],
 )

@@ -361,10 +361,9 @@ def test_no_list_is_empty(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"users": [{"name": "app", "authentication": "cert"}]}, "authentication: cert is not built yet"),
         ({"postgresql": {"version": "99"}}, "no image is known for PostgreSQL 99; name one under postgresql.image"),
     ],
-    ids=["cert", "image"],
+    ids=["image"],
 )
 def test_fails_on_what_is_not_built(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(NotBuiltError, match=words):

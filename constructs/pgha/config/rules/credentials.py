@@ -58,7 +58,7 @@ def user_keys(cluster: Cluster) -> Findings:
     aws = cluster.credentials.aws_secrets_manager
     if aws is None or cluster.credentials.source != "aws-secrets-manager":
         return
-    names = [user.name for user in cluster.users]
+    names = [user.name for user in cluster.users if user.authentication == "password"]
     wanted = [user.name for user in cluster.users if user.authentication == "password" and not user.password_secret]
     for name in wanted:
         if name not in aws.user_keys:

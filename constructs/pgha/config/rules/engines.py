@@ -40,6 +40,11 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
             "its dumps are restored into a running cluster: docs/how-to/restore-a-dump.md",
         ),
         (
+            "network.authentication",
+            lambda cluster: cluster.network.authentication == "md5",
+            "Pgpool-II asks for SCRAM, and so do the servers behind it",
+        ),
+        (
             "credentials.awsSecretsManager.superuserKey",
             lambda cluster: bool(
                 cluster.credentials.aws_secrets_manager and cluster.credentials.aws_secrets_manager.superuser_key
@@ -80,6 +85,7 @@ _ABSENT: dict[str, list[tuple[str, Callable[[Cluster], bool], str]]] = {
         "backup",
         "recovery",
         "network.loadBalancer",
+        "network.authentication",
         "gitops",
         "users",
         "credentials",

@@ -27,7 +27,7 @@ _DERIVED = {
     ],
 }
 _OWN_SECRETS = {
-    "cloudnative-pg": ("superuser", "ca", "server", "replication", "pooler"),
+    "cloudnative-pg": ("superuser", "ca", "server", "replication", "pooler", "heartbeat-client-cert"),
     "bitnami": ("postgresql", "pgpool", "postgresql-credentials"),
 }
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")

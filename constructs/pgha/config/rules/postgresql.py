@@ -187,7 +187,7 @@ def image(cluster: Cluster) -> Findings:
     for path, text in images.items():
         if text is None:
             continue
-        tag = _tag(text)
+        tag = tag_of(text)
         if tag == "latest" or (not tag and "@sha256:" not in text) or text != text.strip() or " " in text:
             yield finding(path, text, must="name a version")
         elif not tag and cluster.engine == "cloudnative-pg":
@@ -219,6 +219,7 @@ def _major(tag: str) -> str:
     return found[1] if found else ""
 
 
-def _tag(image_name: str) -> str:
+def tag_of(image_name: str) -> str:
+    """What stands behind the colon of an image's name; "" for none."""
     name = image_name.partition("@")[0].rpartition("/")[2]
     return name.partition(":")[2]

@@ -7,7 +7,7 @@ beside it as objects of our own. docs/adr/0006 says what remains.
 from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
-from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Release, Requirement, Shell, Traits
+from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
 from pgha.engines.bitnami import alerts, chart, pgpool, readiness, services, values
 from pgha.engines.bitnami.access import access, script
 from pgha.resources import backup, external_secrets
@@ -55,7 +55,6 @@ class Bitnami:
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
         """All that is not the chart's: policies and files before it, access, address, backup and alerts after."""
-        refuse_what_is_missing(cluster)
         objects = [namespace(cluster), *address_pool(cluster)]
         if cluster.network.network_policy:
             objects += services.policies(cluster)
@@ -134,23 +133,6 @@ class Bitnami:
     def client_image(self, cluster: Cluster) -> str:
         """The server's own image: it is on every node already."""
         return chart.image(cluster)
-
-
-def refuse_what_is_missing(cluster: Cluster) -> None:
-    """Say what this engine cannot do yet rather than leave it out in silence.
-
-    Raises:
-        NotBuiltError: The first such thing in the file.
-    """
-    missing = {
-        "network.authentication: md5": cluster.network.authentication != "scram-sha-256",
-        "authentication: cert": any(user.authentication == "cert" for user in cluster.users),
-        "a user who is a superuser": any(user.superuser for user in cluster.users),
-    }
-    for what, asked in missing.items():
-        if asked:
-            raise NotBuiltError(f"{what} is not built for engine bitnami", "leave it out")
-    chart.image(cluster)
 
 
 def _files(cluster: Cluster) -> Object:

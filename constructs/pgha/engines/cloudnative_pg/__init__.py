@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
-from pgha.engines.cloudnative_pg import access, backup, heartbeat, monitors, pooler, readiness, secrets, services
+from pgha.engines.cloudnative_pg import access, backup, heartbeat, monitors, pooler, readiness, roles, secrets, services
 from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
-from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases, refuse_what_is_missing
+from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases
 from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.traits import TRAITS
 from pgha.resources import external_secrets
@@ -38,13 +38,12 @@ class CloudNativePG:
 
     def objects(self, cluster: Cluster) -> Sequence[Object]:
         """Namespace, address pool, policies, object stores, Cluster, Databases, Poolers, backups, monitors."""
-        refuse_what_is_missing(cluster)
         pods = self.pods(cluster)
         objects = [namespace(cluster), *address_pool(cluster)]
         if cluster.network.network_policy:
             objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
         objects += secrets.external(cluster)
-        objects += [*backup.stores(cluster), cluster_object(cluster), *databases(cluster)]
+        objects += [*backup.stores(cluster), cluster_object(cluster), *roles.objects(cluster), *databases(cluster)]
         objects += pooler.objects(cluster)
         objects += [*heartbeat.objects(cluster), *access.jobs(cluster)]
         return [*objects, *backup.schedule(cluster), *monitors.objects(cluster, dict(pods))]

@@ -2,8 +2,7 @@
 
 from pgha.config.model import Cluster, User
 from pgha.config.text import dns_label
-from pgha.engines.base import NotBuiltError
-from pgha.engines.cloudnative_pg import access, backup, extensions, heartbeat
+from pgha.engines.cloudnative_pg import access, backup, extensions, heartbeat, roles
 from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
@@ -21,18 +20,6 @@ _SWITCHOVER_SECONDS = 60
 """How long an old primary may take to stop cleanly in a switchover; the operator's default is an hour of no
 writes.
 """
-
-
-def refuse_what_is_missing(cluster: Cluster) -> None:
-    """Say what this engine cannot do yet rather than leave it out in silence.
-
-    Raises:
-        NotBuiltError: The first such thing in the file.
-    """
-    if any(user.authentication == "cert" for user in cluster.users):
-        raise NotBuiltError(
-            "authentication: cert is not built yet for engine cloudnative-pg", "leave it out until it is"
-        )
 
 
 def cluster_object(cluster: Cluster) -> Object:
@@ -98,7 +85,7 @@ def databases(cluster: Cluster) -> list[Object]:
 
 
 def pg_hba(cluster: Cluster) -> list[str]:
-    """The listed networks by password, then nobody.
+    """The listed networks, by certificate or password, then nobody.
 
     Without the last line the operator's own `host all all all` would let everybody in.
 
@@ -107,7 +94,7 @@ def pg_hba(cluster: Cluster) -> list[str]:
     """
     line = "hostssl" if cluster.network.tls == "required" else "host"
     admitted = [f"{line} all all {network} {cluster.network.authentication}" for network in cluster.network.networks]
-    return [heartbeat.hba(), *access.hba(cluster), *admitted, "host all all all reject"]
+    return [heartbeat.hba(), *access.hba(cluster), *roles.hba(cluster), *admitted, "host all all all reject"]
 
 
 def _bootstrap(cluster: Cluster) -> Object:
@@ -136,23 +123,11 @@ def _initdb(cluster: Cluster) -> Object:
 
 
 def _managed(cluster: Cluster) -> Object:
-    managed: Object = {"roles": [_role(cluster, user) for user in cluster.users]}
+    managed: Object = {"roles": roles.by_password(cluster)}
     additional = managed_services(cluster)
     if additional:
         managed["services"] = {"additional": additional}
     return managed
-
-
-def _role(cluster: Cluster, user: User) -> Object:
-    return {
-        "name": user.name,
-        "ensure": "present",
-        "login": True,
-        "inherit": True,
-        "superuser": user.superuser,
-        "connectionLimit": user.connection_limit,
-        "passwordSecret": {"name": cluster.secret_name(user)},
-    }
 
 
 def _postgresql(cluster: Cluster) -> Object:

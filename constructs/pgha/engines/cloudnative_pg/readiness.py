@@ -4,6 +4,7 @@ from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Reader, Readiness
+from pgha.engines.cloudnative_pg import roles
 from pgha.engines.cloudnative_pg.access import jobs
 from pgha.engines.cloudnative_pg.catalogue import archives, missing_secret
 from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
@@ -39,7 +40,7 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
     if recovering := _recovery(cluster, read):
         return recovering
         return Readiness(ready=False, summary=f"{phase}, {instances}")
-    if waiting := _roles(live) or _databases(cluster, read):
+    if waiting := _roles(live) or roles.waiting(cluster, read) or _databases(cluster, read):
         return Readiness(ready=False, summary=waiting)
     if job := _access(cluster, read):
         return job

@@ -19,7 +19,11 @@ def generated(cluster: Cluster) -> list[GeneratedSecret]:
     """Secrets with passwords to be made."""
     if external_secrets.source(cluster) is not None:
         return []
-    found = [basic_auth(cluster, user.name, cluster.secret_name(user), extra_labels=_RELOAD) for user in cluster.users]
+    found = [
+        basic_auth(cluster, user.name, cluster.secret_name(user), extra_labels=_RELOAD)
+        for user in cluster.users
+        if user.authentication == "password"
+    ]
     if cluster.credentials.superuser_access:
         found.append(basic_auth(cluster, "postgres", superuser_secret(cluster), extra_labels=_RELOAD))
     return found

@@ -78,7 +78,22 @@ DATABASES: Rules = {
     },
     "users[].connectionLimit": (access("the operator alters the role; sessions that are open stay", *CLUSTER),),
     "users[].superuser": (access("the operator alters the role", *CLUSTER),),
-    "users[].authentication": (access("the user proves itself in another way", *CLUSTER),),
+    "users[].authentication": (
+        access(
+            "the user loses its password, and the operator makes it a certificate; open sessions stay",
+            "DatabaseRole {namespace}/{name}-{entry}",
+            *ROLE,
+            remedy="give its clients the Secret NAME-USER-client-cert before they connect again",
+            when=lambda change: bool(change.new == "cert"),
+            said="to cert",
+        ),
+        access(
+            "the user gets a password, and its certificate lets it in no more; open sessions stay",
+            "DatabaseRole {namespace}/{name}-{entry}",
+            *ROLE,
+            remedy="give its clients the Secret NAME-USER before they connect again",
+        ),
+    ),
     "users[].passwordSecret": (
         access("the role takes the password of another Secret; sessions that are open stay", *ROLE, *ACCESS),
     ),
