@@ -36,9 +36,9 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
     if phase in _HOPELESS:
         return Readiness(ready=False, failed=True, summary=f"{phase}: {status.get('phaseReason') or 'no reason given'}")
     instances = f"{status.get('readyInstances', 0)} of {cluster.instances} instances ready"
-    if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
     if recovering := _recovery(cluster, read):
         return recovering
+    if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
         return Readiness(ready=False, summary=f"{phase}, {instances}")
     if waiting := _roles(live) or roles.waiting(cluster, read) or _databases(cluster, read):
         return Readiness(ready=False, summary=waiting)
@@ -49,7 +49,6 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
     return Readiness(ready=True, summary=f"{instances}, primary {status.get('currentPrimary')}")
 
 
-def _roles(live: Object) -> str | None:
 def _recovery(cluster: Cluster, read: Reader) -> Readiness | None:
     """A recovery that has failed; the operator's job tries it seven times, with ever longer pauses."""
     if cluster.recovery is None:
@@ -62,6 +61,7 @@ def _recovery(cluster: Cluster, read: Reader) -> Readiness | None:
     return Readiness(ready=False, failed=given_up, summary=f"recovery failed {status['failed']} times; see {where}")
 
 
+def _roles(live: Object) -> str | None:
     report = live["status"].get("managedRolesStatus") or {}
     done = set(report.get("byStatus", {}).get("reconciled", []))
     for role in live["spec"].get("managed", {}).get("roles", []):
