@@ -35,10 +35,32 @@ def _compared(api: Api, obj: Object, say: Callable[[str], None]) -> Drift:
 
 
 def _hands(live: Object) -> Iterator[str]:
-    for entry in live["metadata"].get("managedFields") or []:
-        manager = str(entry.get("manager", ""))
-        if manager.startswith(_BY_HAND) and entry.get("subresource") is None:
-            yield f"{manager} at {entry.get('time', 'an unknown time')}"
+    """A line for each person's manager that owns fields which nothing else owns.
+
+    A field that is also the delivery's has the value of the file, whoever touched it first.
+    """
+    entries = [entry for entry in live["metadata"].get("managedFields") or [] if entry.get("subresource") is None]
+    ours = {path for entry in entries if not _is_hand(entry) for path in _owned(entry.get("fieldsV1") or {})}
+    for entry in filter(_is_hand, entries):
+        fields = sorted(set(_owned(entry.get("fieldsV1") or {})) - ours)
+        if fields:
+            yield f"{', '.join(fields[:5])} by {entry['manager']} at {entry.get('time', 'an unknown time')}"
+
+
+def _is_hand(entry: Object) -> bool:
+    return str(entry.get("manager", "")).startswith(_BY_HAND)
+
+
+def _owned(fields: Object, path: str = "") -> Iterator[str]:
+    """The leaves of a set of fields, in the API server's own notation (`f:spec`, `k:{…}`), as paths."""
+    for key, inside in fields.items():
+        if key == ".":
+            continue
+        here = f"{path}.{key.removeprefix('f:')}" if path else key.removeprefix("f:")
+        if set(inside) - {"."}:
+            yield from _owned(inside, here)
+        else:
+            yield here
 
 
 def _meant(obj: Object) -> Object:

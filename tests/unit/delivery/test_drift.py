@@ -39,14 +39,18 @@ def test_what_is_as_planned_does_not_differ(api: Api, server: Server) -> None:
 
 def test_it_names_the_fields_and_the_hands(api: Api, server: Server) -> None:
     obj = server.objects[CLUSTER_PATH] = live(instances=5, smartShutdownTimeout=77)
+    ours = {"f:spec": {"f:storage": {"f:size": {}}}, "f:metadata": {"f:labels": {"f:a": {}}}}
+    theirs = {"f:spec": {"f:instances": {}}, "f:metadata": {"f:labels": {".": {}, "f:a": {}}}}
+    at = {"operation": "Update", "time": "2026-11-21T11:00:00Z"}
     obj["metadata"]["managedFields"] = [
-        {"manager": "pgha", "operation": "Apply", "time": "2026-11-21T10:00:00Z"},
-        {"manager": "kubectl-edit", "operation": "Update", "time": "2026-11-21T11:00:00Z"},
-        {"manager": "kubectl", "operation": "Update", "subresource": "status", "time": "2026-11-21T11:00:00Z"},
+        {"manager": "pgha", "operation": "Apply", "time": "2026-11-21T10:00:00Z", "fieldsV1": ours},
+        {"manager": "kubectl-edit", "fieldsV1": theirs, **at},
+        {"manager": "kubectl-label", "fieldsV1": {"f:metadata": {"f:labels": {"f:a": {}}}}, **at},
+        {"manager": "kubectl", "subresource": "status", "fieldsV1": {"f:status": {}}, **at},
     ]
     entry = by_object(drift.read(api, PLAN, lambda _: None))["Cluster db-ns/db"]
     assert entry["differs"] == ["spec.instances", "spec.smartShutdownTimeout"]
-    assert entry["hands"] == ["kubectl-edit at 2026-11-21T11:00:00Z"]
+    assert entry["hands"] == ["spec.instances by kubectl-edit at 2026-11-21T11:00:00Z"]
 
 
 def test_a_refusal_is_told_and_the_rest_is_compared(api: Api, server: Server) -> None:

@@ -129,8 +129,7 @@ def as_planned(_: Cluster, readings: Readings) -> Verdict:
     source="spec, FR-010; plan, Principle I: no manual kubectl or helm commands",
     severity="minor",
     needs=["drift"],
-    remedy="put the change into the cluster file; kubectl's mark stays until the object is made anew or --show-managed-"
-    "fields shows none of its fields",
+    remedy="put the change into the cluster file, and pgha up: a field that is also the file's is nobody's hand",
 )
 def by_hand(_: Cluster, readings: Readings) -> Verdict:
     """Who owns fields of the planned objects, by the API server's own record."""
