@@ -10,6 +10,7 @@ from pgha.delivery.kubernetes import Api
 from pgha.engines import Plan
 from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
 from pgha.resources.metadata import REVISION, Object, describe
+from pgha.resources.pods import ACCESS
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -31,8 +32,22 @@ def apply(api: Api, planned: Plan, say: Callable[[str], None]) -> list[str]:
     namespace, *rest = planned.stack
     changes = [_applied(api, namespace, say)]
     changes += [_secret(api, secret, say) for secret in planned.secrets]
+    changes += _superseded(api, planned)
     changes += [_applied(api, obj, say) for obj in rest]
     return [change for change in changes if change]
+
+
+def _superseded(api: Api, planned: Plan) -> list[str]:
+    """Delete the Jobs of an earlier file.
+
+    One that stays would do nothing when its file comes back, and one that still runs would undo what the new one does.
+    """
+    meta = planned.stack[0]["metadata"]
+    wanted = {obj["metadata"]["name"] for obj in [*planned.stack, *planned.tree] if obj["kind"] == "Job"}
+    ours = {key: value for key, value in meta["labels"].items() if key.startswith("app.kubernetes.io/")} | ACCESS
+    found = api.list("batch/v1", "Job", meta["name"], ours)
+    old = [{"apiVersion": "batch/v1", "kind": "Job"} | job for job in found if job["metadata"]["name"] not in wanted]
+    return [f"deleted {describe(job)}" for job in old if api.delete(job)]
 
 
 def password() -> str:

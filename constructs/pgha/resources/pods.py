@@ -41,3 +41,7 @@ def small(memory: str = "128Mi") -> Object:
 def job_labels(cluster: Cluster) -> dict[str, str]:
     """Labels of the pods of our jobs, by which the servers' NetworkPolicy admits them."""
     return labels(cluster) | {"app.kubernetes.io/component": "job"}
+
+
+ACCESS = {"app.kubernetes.io/component": "access"}
+"""Label of a Job that gives privileges; its name says what it does, so that another file is another Job."""

@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"resources": resources})
         elif path in self.server.objects:
             self._answer(200, self.server.objects[path])
-        elif path.rpartition("/")[2] in {"pods", "events", "persistentvolumes"}:
+        elif path.rpartition("/")[2] in {"pods", "events", "jobs", "persistentvolumes"}:
             self._answer(
                 200, {"items": [obj for key, obj in self.server.objects.items() if key.startswith(f"{path}/")]}
             )

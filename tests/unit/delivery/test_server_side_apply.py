@@ -57,6 +57,24 @@ def test_a_second_run_changes_nothing(server: Server, api: Api) -> None:
     assert password(server) == before
 
 
+def test_the_job_of_an_earlier_file_goes_and_comes_back_with_it(server: Server, api: Api) -> None:
+    """A finished Job that stays would not run again."""
+
+    def jobs() -> list[str]:
+        return [path for path in server.objects if "/jobs/" in path]
+
+    applied(api)
+    first = jobs()
+    users = [{"name": "app"}, {"name": "guest", "databases": ["app"]}]
+    changes, _ = applied(api, sample(network=balancer(), users=users))
+    assert len(jobs()) == 1
+    assert jobs() != first
+    name = first[0].rpartition("/")[2]
+    assert f"deleted Job db-ns/{name}" in changes
+    assert f"created Job db-ns/{name}" in applied(api)[0]
+    assert jobs() == first
+
+
 def test_what_somebody_changed_by_hand_is_taken_back(server: Server, api: Api) -> None:
     applied(api)
     server.objects["/apis/postgresql.cnpg.io/v1/namespaces/db-ns/clusters/db"]["spec"] = {"instances": 1}

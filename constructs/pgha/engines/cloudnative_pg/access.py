@@ -13,7 +13,7 @@ from pgha.config.text import dns_label
 from pgha.engines.cloudnative_pg.client import client_pod
 from pgha.resources.grants import close_to_public, grants, grants_on_what_is_there, guests, revocations
 from pgha.resources.metadata import Object, checksum, metadata
-from pgha.resources.pods import job_labels, secret_variable
+from pgha.resources.pods import ACCESS, job_labels, secret_variable
 
 _WAIT_SECONDS = 600
 _JOBS = "pgha-jobs"
@@ -84,9 +84,11 @@ def _job(cluster: Cluster, database: Database) -> Object:
     )
     template["spec"]["restartPolicy"] = "OnFailure"
     readable = f"{cluster.name}-access-{dns_label(database.name)}"[:_NAME].rstrip("-")
+    meta = metadata(cluster, f"{readable}-{checksum(json.dumps(template))}")
+    meta["labels"] |= ACCESS
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": metadata(cluster, f"{readable}-{checksum(json.dumps(template))}"),
+        "metadata": meta,
         "spec": {"backoffLimit": 6, "template": template},
     }
