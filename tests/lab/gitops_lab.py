@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from running_lab import ROOT, Finished, run
 
 from lab import git_server, kubernetes
+from lab.home import KUBECONFIG
 from pgha.config import load
 from pgha.gitops import tree
 
@@ -86,7 +87,9 @@ class Workshop:
         return self.git("rev-parse", "HEAD")
 
     def pgha(self, *words: str) -> Finished:
-        return run(".venv/bin/pgha", *words[:1], *(str(self.file) if word == "FILE" else word for word in words[1:]))
+        """Run pgha; FILE stands for this description. The lab is named, or each call would look after it first."""
+        given = [str(self.file) if word == "FILE" else word for word in words]
+        return run(".venv/bin/pgha", *given, f"--kubeconfig={KUBECONFIG}")
 
 
 def kubectl(*words: str, stdin: str | None = None) -> str:
@@ -115,7 +118,7 @@ def synced(commit: str | None = None, name: str = "gitops") -> bool:
         at.get("status") == "Synced"
         and (commit is None or at.get("revision") == commit)
         and (status.get("health") or {}).get("status") == "Healthy"
-        and (status.get("operationState") or {}).get("phase") == "Succeeded"
+        and (status.get("operationState") or {}).get("phase") in {"Succeeded", None}  # None: nothing was to be done
     )
 
 
@@ -123,13 +126,24 @@ def password() -> str:
     return base64.b64decode(get("secret/gitops-app")["data"]["password"]).decode()
 
 
-def ask(sql: str) -> Any:
-    """One answer, as a client on the LAN gets it."""
-    with psycopg.connect(
+def client() -> psycopg.Connection[tuple[Any, ...]]:
+    """A client on the LAN."""
+    return psycopg.connect(
         host=ADDRESS, user="app", dbname="app", password=password(), connect_timeout=5, autocommit=True
-    ) as connection:
+    )
+
+
+def ask(sql: str) -> Any:
+    """The first value of an answer."""
+    with client() as connection:
         row = connection.execute(sql).fetchone()
         return row[0] if row else None
+
+
+def do(sql: str) -> None:
+    """A statement without an answer."""
+    with client() as connection:
+        connection.execute(sql)
 
 
 def identities(*kinds: str) -> dict[str, str]:

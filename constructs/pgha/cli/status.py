@@ -88,6 +88,10 @@ def _shown(facts: dict[str, Any]) -> Any:  # noqa: ANN401
     ]
     if facts["last_backup"]:
         lines.append(f"last backup: {facts['last_backup']['name']}, {facts['last_backup']['at']}")
+    if facts["argocd"]:
+        lines.append(f"Argo CD: {facts['argocd']['summary']}")
+        if facts["argocd"]["paused"]:
+            lines.append(f"paused {facts['argocd']['paused']}; pgha gitops resume {facts['cluster']} ends it")
     lines += [f"not read: {reason}" for reason in facts["unread"]]
     lines += [each["error"] for each in facts["instances"] if each["error"]]
     return Group(head, table, *(Text(line) for line in [*lines, *facts["obstacles"]]))

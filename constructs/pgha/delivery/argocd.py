@@ -7,11 +7,12 @@ at v3.2.3).
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.config.problems import UserError
-from pgha.delivery.kubernetes import Api
-from pgha.engines import Plan
+from pgha.delivery.kubernetes import Api, ApiError
+from pgha.engines import Plan, engine_of
 from pgha.resources.argocd import API_VERSION, CONTROLLER, PAUSED, REFRESH, TRACKING, WAVE, manifests_path
 from pgha.resources.argocd_health import health
 from pgha.resources.metadata import Object, describe
@@ -20,6 +21,13 @@ _POLL_SECONDS = 1.0
 _REFRESH_SECONDS = 60.0
 _ERROR_SECONDS = 20.0
 """An error that passes, such as a repository server that starts anew, is gone by then."""
+
+
+_COMMIT = 40
+"""Digits of a commit's name: a chart's source has its version where Git's has a commit."""
+
+_REFUSED = {400, 422}
+_NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +54,11 @@ def state(app: Object, tree: Sequence[Object]) -> State:
     status = app.get("status") or {}
     operation = status.get("operationState") or {}
     compared = status.get("sync") or {}
-    facts = {
+    facts: dict[str, Any] = {
         "sync": compared.get("status") or "Unknown",
         "health": (status.get("health") or {}).get("status") or "Unknown",
         "revision": revision(compared),
-        "paused": (app["metadata"].get("annotations") or {}).get(PAUSED, ""),
+        "paused": "" if _automatic(app) else _note(app),
         "problems": _refused(operation) if operation.get("phase") in {"Failed", "Error", "Running"} else [],
     }
     phase, message = operation.get("phase"), " ".join(str(operation.get("message") or "").split())
@@ -63,7 +71,7 @@ def state(app: Object, tree: Sequence[Object]) -> State:
     if facts["sync"] != "Synced":
         changed = [_name(entry) for entry in status.get("resources") or [] if entry.get("status") == "OutOfSync"]
         differing = f"out of sync: {', '.join(changed) or 'not compared yet'}"
-        if facts["paused"] or not _automatic(app):
+        if facts["paused"]:
             return State(summary=differing, error=f"paused, and {differing}", **facts)
         if phase in {"Failed", "Error"} and not _newer(status):
             return State(summary=message, error="; ".join([message, *facts["problems"]]), **facts)
@@ -91,6 +99,9 @@ def until_synced(api: Api, cluster: Cluster, planned: Plan, *, timeout: float, s
         if found.ready:
             break
         say(found.summary)
+        for pod in unwanted(api, cluster) if found.sync == "Synced" else ():
+            api.delete(pod)
+            say(f"deleted {describe(pod)}: it never ran, and waited for an image that the cluster file does not name")
         if _newer(app.get("status") or {}) and (app["status"].get("operationState") or {}).get("phase") == "Running":
             _end(api, cluster)
         error_since = (error_since or time.monotonic()) if found.error else None
@@ -117,6 +128,23 @@ def applied(api: Api, cluster: Cluster) -> str | None:
     newest = history[-1] if history else {}
     commits = [newest.get("revision"), *(newest.get("revisions") or [])]
     return next((str(commit) for commit in commits if commit and len(str(commit)) == _COMMIT), None)
+
+
+def unwanted(api: Api, cluster: Cluster) -> list[Object]:
+    """Servers' pods that wait for an image which nobody asks for any more: their operator waits for them in turn."""
+    engine = engine_of(cluster)
+    found = []
+    for pod in api.list("v1", "Pod", cluster.namespace, engine.pods(cluster)):
+        waiting = {
+            entry["name"]: ((entry.get("state") or {}).get("waiting") or {}).get("reason")
+            for entry in (pod.get("status") or {}).get("containerStatuses") or []
+        }
+        if any(
+            waiting.get(container["name"]) in _NO_IMAGE and container["image"] != engine.client_image(cluster)
+            for container in pod["spec"]["containers"]
+        ):
+            found.append({"apiVersion": "v1", "kind": "Pod"} | pod)
+    return found
 
 
 def refresh(api: Api, cluster: Cluster) -> None:
@@ -161,7 +189,9 @@ def revision(compared: Object) -> str:
     return next((str(commit)[:8] for commit in commits if commit and len(str(commit)) == _COMMIT), "no commit")
 
 
-_COMMIT = 40
+def _note(app: Object) -> str:
+    note = (app["metadata"].get("annotations") or {}).get(PAUSED)
+    return str(note or "by hand: its automated sync is switched off")
 
 
 def _automatic(app: Object) -> bool:
@@ -240,17 +270,26 @@ def _compare(api: Api, cluster: Cluster, planned: Plan, found: State) -> None:
     """
     for obj in planned.tree:
         live = api.find(obj)
-        meta = obj["metadata"]
-        wanted = obj | {"metadata": meta | {"annotations": (meta.get("annotations") or {}) | _tracked(live)}}
-        if live is None or _content(live) != _content(api.apply(wanted, dry_run=True, manager=CONTROLLER)):
+        if live is None or not _same(api, obj, live):
             raise UserError(
                 f"{describe(obj)} is not what the cluster file says: Argo CD applied commit {found.revision}",
                 _remedy(cluster, found),
             )
 
 
-def _tracked(live: Object | None) -> dict[str, str]:
-    notes = ((live or {}).get("metadata") or {}).get("annotations") or {}
+def _same(api: Api, obj: Object, live: Object) -> bool:
+    meta = obj["metadata"]
+    wanted = obj | {"metadata": meta | {"annotations": (meta.get("annotations") or {}) | _tracked(live)}}
+    try:
+        return _content(live) == _content(api.apply(wanted, dry_run=True, manager=CONTROLLER))
+    except ApiError as error:
+        if error.status not in _REFUSED:
+            raise
+        return False  # such as another template of a Job, which can never be changed
+
+
+def _tracked(live: Object) -> dict[str, str]:
+    notes = live["metadata"].get("annotations") or {}
     return {TRACKING: notes[TRACKING]} if TRACKING in notes else {}
 
 
