@@ -15,7 +15,7 @@ STATE_FILE = "hands.tfstate"
 @pytest.fixture(scope="module")
 def project(providers: None, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("hands"), database, "hands", "192.168.10.122")
-    made.down()  # what an interrupted run may have left
+    made.clear()
     made.up("server-side")
     yield made
     made.down()

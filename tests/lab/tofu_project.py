@@ -101,6 +101,7 @@ class Project:
         self.snapshots: dict[Way, dict[str, Any]] = {}
         self.printed: list[str] = []
         self.secrets: set[str] = set()
+        self.environment: dict[str, str] = {}
         self.database = database
         (folder / "clusters").mkdir()
         self.write()
@@ -117,7 +118,8 @@ class Project:
         kubeconfig = str(STATE / "kubeconfig")
         done = subprocess.run(
             words, cwd=folder or self.folder, text=True, check=False, timeout=600,
-            env=clean_environment() | {"PATH": path, "KUBECONFIG": kubeconfig, "KUBE_CONFIG_PATH": kubeconfig} | more,
+            env=clean_environment() | {"PATH": path, "KUBECONFIG": kubeconfig, "KUBE_CONFIG_PATH": kubeconfig}
+            | self.environment | more,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.printed.append(f"$ {' '.join(words)}\n{done.stdout}")
@@ -133,7 +135,7 @@ class Project:
         kubeconfig = str(STATE / "kubeconfig")
         return subprocess.Popen(
             [PGHA, *words], cwd=self.folder, text=True,
-            env=clean_environment() | {"PATH": path_with_tofu(), "KUBECONFIG": kubeconfig} | more,
+            env=clean_environment() | {"PATH": path_with_tofu(), "KUBECONFIG": kubeconfig} | self.environment | more,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
@@ -169,6 +171,11 @@ class Project:
         assert self.snapshot() == {}
         assert self.kubectl("get", "namespace", self.namespace, "--ignore-not-found") == ""
         self.way = None
+
+    def clear(self) -> None:
+        """Nothing of it on the server, whatever an interrupted run may have left."""
+        if self.kubectl("get", "namespace", self.namespace, "--ignore-not-found"):
+            self.down()
 
     def running(self, way: Way) -> "Project":
         """The cluster, applied in this way; one that was applied in the other way is taken down first."""

@@ -90,6 +90,7 @@ def test_the_cluster_is_waited_for_and_guarded(of_lab: dict[str, Any]) -> None:
         "metadata.annotations",
         "metadata.labels",
         "spec.postgresql.parameters",
+        "spec.primaryLease.releasedLeaseDurationSeconds",
     ]
     assert cluster["depends_on"] == [
         "kubernetes_namespace_v1.namespace",

@@ -88,12 +88,12 @@ def read(plan: Mapping[str, Any]) -> StackPlan:
     """From `tofu show -json PLAN`."""
     found = [change for entry in plan.get("resource_changes") or [] if (change := _change(entry)) is not None]
     order = list(Action)
-    outputs = ((plan.get("prior_state") or {}).get("values") or {}).get("outputs") or {}
-    planned = (plan.get("planned_values") or {}).get("outputs") or {}
+    # Not from `prior_state`: OpenTofu puts the outputs that it plans there too.
+    record = (plan.get("output_changes") or {}).get(RECORD) or {}
     return StackPlan(
         changes=tuple(sorted(found, key=lambda change: order.index(change.action))),
-        before=(outputs.get(RECORD) or {}).get("value"),
-        after=(planned.get(RECORD) or {}).get("value"),
+        before=record.get("before"),
+        after=record.get("after"),
     )
 
 

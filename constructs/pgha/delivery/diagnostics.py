@@ -14,6 +14,8 @@ _AWAY = re.compile(
     r"|http2: client connection lost|server is currently unable|was refused - did you specify"
 )
 
+_WEBHOOK = re.compile(r"failed calling webhook")
+
 
 class TofuError(UserError):
     """OpenTofu failed. `diagnostics` are its errors."""
@@ -90,6 +92,13 @@ def complaint(command: str, errors: Sequence[Diagnostic], folder: Path) -> TofuE
         return TofuError(
             f"tofu {command} could not write its state; it lies in {folder / 'errored.tfstate'}",
             "make the backend answer and run the same command again: it hands that state over first",
+            errors,
+        )
+    webhook = next((one for one in errors if _WEBHOOK.search(one.detail or one.summary)), None)
+    if webhook is not None:
+        return TofuError(
+            f"the API server could not ask an operator's webhook: {webhook.sentence}",
+            "wait until that operator runs, then run it again; what was done is in the state",
             errors,
         )
     away = next((one for one in errors if one.api_is_away), None)

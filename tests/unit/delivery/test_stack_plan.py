@@ -90,9 +90,8 @@ def test_new_passwords_are_told_by_their_revision() -> None:
 
 
 def test_the_recorded_file_before_and_after() -> None:
-    outputs = {"outputs": {"cluster": {"value": {"name": "db"}}}}
-    found = planned(prior_state={"values": outputs}, planned_values=outputs)
-    assert (found.before, found.after) == ({"name": "db"}, {"name": "db"})
+    found = planned(output_changes={"cluster": {"before": {"name": "old"}, "after": {"name": "new"}}})
+    assert (found.before, found.after) == ({"name": "old"}, {"name": "new"})
     assert planned().before is None
 
 

@@ -51,6 +51,14 @@ def test_an_api_server_that_went_away(detail: str) -> None:
     assert "the next run goes on from there" in text
 
 
+def test_an_operator_whose_webhook_does_not_answer() -> None:
+    """The API server is there: it is the operator that is not."""
+    detail = 'failed calling webhook "mcluster.cnpg.io": dial tcp 10.96.56.193:443: connect: connection refused'
+    text = said("API response status: Failure", detail)
+    assert "the API server could not ask an operator's webhook" in text
+    assert "wait until that operator runs" in text
+
+
 def test_a_plan_from_before() -> None:
     assert "the state has changed since this plan was made; make a new one: pgha plan lab" in said(
         "Saved plan is stale"

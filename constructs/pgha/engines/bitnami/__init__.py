@@ -84,8 +84,12 @@ class Bitnami:
             case "IPAddressPool" | "L2Advertisement" | "NetworkPolicy" | "ConfigMap" | "Issuer" | "Certificate":
                 return Traits(wave=-1)
             case "Job":
-                # The server labels the pods of a Job with its uid and its name.
-                return Traits(defaulted=("spec.template.metadata.labels",), until={"status.succeeded": "1"}, wave=1)
+                # The server selects and labels the pods of a Job by its uid.
+                return Traits(
+                    defaulted=("spec.selector", "spec.template.metadata.labels"),
+                    until={"status.succeeded": "1"},
+                    wave=1,
+                )
             case "PersistentVolumeClaim":
                 return Traits(wave=2, holds_data=True)
             case "PersistentVolume":

@@ -17,8 +17,12 @@ TRAITS: Mapping[str, Traits] = {
     "L2Advertisement": _BEFORE,
     "NetworkPolicy": _BEFORE,
     "ObjectStore": _BEFORE,
-    # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go).
-    "Cluster": Traits(defaulted=("spec.postgresql.parameters",), until={"status.phase": HEALTHY}, holds_data=True),
+    # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go), and completes the lease's timings.
+    "Cluster": Traits(
+        defaulted=("spec.postgresql.parameters", "spec.primaryLease.releasedLeaseDurationSeconds"),
+        until={"status.phase": HEALTHY},
+        holds_data=True,
+    ),
     "Database": Traits(until={"status.applied": "true"}, holds_data=True, wave=1),
     "DatabaseRole": Traits(until={"status.applied": "true"}, wave=1),
     "Pooler": _AFTER,
@@ -27,8 +31,10 @@ TRAITS: Mapping[str, Traits] = {
     "PrometheusRule": _AFTER,
     "ConfigMap": _AFTER,
     "ScheduledBackup": _AFTER,
-    # The server labels the pods of a Job with its uid and its name.
-    "Job": Traits(defaulted=("spec.template.metadata.labels",), until={"status.succeeded": "1"}, wave=2),
+    # The server selects and labels the pods of a Job by its uid.
+    "Job": Traits(
+        defaulted=("spec.selector", "spec.template.metadata.labels"), until={"status.succeeded": "1"}, wave=2
+    ),
     "Deployment": Traits(wave=2),
 }
 """By kind; one that is not named here is applied with the Cluster and not waited for."""

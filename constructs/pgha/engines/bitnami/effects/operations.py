@@ -14,11 +14,18 @@ from pgha.engines.bitnami.effects.words import (
     pgpool,
 )
 from pgha.engines.effects import Case, Level, Rules
-from pgha.engines.effects.common import NOTHING, SAME_QUANTITY, fewer, goes, refused, shrinks
+from pgha.engines.effects.common import COMMON, NOTHING, SAME_QUANTITY, fewer, goes, refused, shrinks
 
 _BACKUP = (*DUMPS, *DUMP_FILES, *DUMP_CLAIM, *JOB, *WATCH)
 
 OPERATIONS: Rules = {
+    "delivery": (
+        COMMON["delivery"][0],
+        refused(
+            "a chart that Argo CD renders is in no record of Helm, and OpenTofu cannot take it over",
+            remedy="keep delivery: argocd; only a chart that OpenTofu had installed before can go back",
+        ),
+    ),
     "backup": (
         Case(
             level=Level.NOTHING,
