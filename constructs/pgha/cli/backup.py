@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # what talks to Kubernetes is imported when the command runs
     from pgha.backup.listing import Listing
     from pgha.backup.proving import Proven
     from pgha.backup.server import Archiver
-    from pgha.engines.backups import Backup
+    from pgha.engines.backups import Backup, Stored
 
 _VERBS = ("list", "prove")
 
@@ -95,7 +95,7 @@ def _list(cluster: Cluster, kubeconfig: Kubeconfig, output: Format) -> None:
         facts = {
             "cluster": cluster.name,
             "kind": found.kind,
-            "backups": [_backup_facts(each) | {"restorable": found.restorable(each)} for each in found.backups],
+            "backups": [_backup_facts(each) | _store_facts(found, each) for each in found.backups],
             "earliest": _iso(found.earliest),
             "archive": _archive_facts(found.archiver),
             "trouble": found.trouble,
@@ -106,7 +106,7 @@ def _list(cluster: Cluster, kubeconfig: Kubeconfig, output: Format) -> None:
 
 
 def _show(cluster: Cluster, found: "Listing") -> None:
-    rows = [("Backup", "Began (UTC)", "Took", "Asked for by", "State")]
+    rows = [("Backup", "Began (UTC)", "Took", "Data", "Asked for by", "State")]
     for each in found.backups:
         took = f"{(each.finished - each.started).total_seconds():.0f} s" if each.started and each.finished else ""
         state = str(each.phase)
@@ -114,7 +114,10 @@ def _show(cluster: Cluster, found: "Listing") -> None:
             restorable = found.restorable(each)
             state = "can be restored" if restorable else "done, but its last write-ahead log is not archived yet"
         asked = "a person" if each.on_demand else "the schedule"
-        rows.append((each.name, _short(each.started), took, asked, f"{state} {each.reason}".strip()))
+        if found.gone(each):
+            state = "gone: there is a record, and nothing in the store"
+        data = _mebibytes(found.lies(each))
+        rows.append((each.name, _short(each.started), took, data, asked, f"{state} {each.reason}".strip()))
     # Lines of their own, not rich's table: it would cut names to the width of a terminal that is not there.
     widths = [max(len(row[column]) for row in rows) + 3 for column in range(len(rows[0]))]
     for row in rows if found.backups else []:
@@ -190,6 +193,15 @@ def _backup_facts(each: "Backup") -> dict[str, Any]:
         "endWal": each.end_wal,
         "reason": each.reason,
     }
+
+
+def _store_facts(found: "Listing", each: "Backup") -> dict[str, Any]:
+    lies = found.lies(each)
+    return {"restorable": found.restorable(each), "gone": found.gone(each), "bytes": lies.size if lies else None}
+
+
+def _mebibytes(lies: "Stored | None") -> str:
+    return f"{lies.size / 2**20:.0f} MiB" if lies and lies.size is not None else ""
 
 
 def _archive_facts(archiver: "Archiver | None") -> dict[str, Any] | None:

@@ -166,18 +166,30 @@ class Api:
         query = {"container": container} if container else {}
         return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, None, "", "").text
 
-    def execute(self, namespace: str, pod: str, container: str, command: Sequence[str], timeout: float = 20) -> str:
+    def execute(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        timeout: float = 20,
+        stdin: str | None = None,
+    ) -> str:
         """What a command in a container writes to its standard output. Needs the right to create `pods/exec`.
+
+        What must not be seen goes by standard input: the command line is in logs and lists of processes.
 
         Raises:
             ApiError: It may not run there, took too long, or ended with another code than 0.
         """
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
         query: Any = {"container": container, "command": list(command), "stdout": "true", "stderr": "true"}
+        if stdin is not None:
+            query["stdin"] = "true"
         try:
             with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
                 driver = WebsocketDriver(http, BasicRequest("GET", path, params=query), timeout)
-                done = driver.write_and_read(stdout=True, stderr=True, decode="utf-8")
+                done = driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
         except WebSocketUpgradeError as error:
             status = error.response.status_code
             raise ApiError(

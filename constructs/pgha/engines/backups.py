@@ -36,6 +36,25 @@ class Backup:
     """Why it failed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """One backup as it lies in the store."""
+
+    id: str
+    size: int | None
+    """Bytes of the data that it was made from; None where the store does not tell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """A command in the primary's pod that prints what lies in the store."""
+
+    container: str
+    command: tuple[str, ...]
+    secrets: Mapping[str, tuple[str, str]]
+    """Environment variable → Secret and key; the command reads the values as JSON from its standard input."""
+
+
 class Backups(Protocol):
     """An engine's backups."""
 
@@ -61,6 +80,16 @@ class Backups(Protocol):
 
     def borrowed(self, cluster: Cluster) -> Mapping[str, tuple[str, ...]]:
         """Secrets that somebody else makes in the namespace, with the keys that they must have."""
+
+    def inquiry(self, cluster: Cluster) -> Inquiry | None:
+        """How to ask the store itself; None where it cannot be."""
+
+    def stored(self, printed: str) -> list[Stored]:
+        """What the inquiry printed.
+
+        Raises:
+            ValueError: It is not what was expected.
+        """
 
     def recovery_pods(self, cluster: Cluster) -> Mapping[str, str]:
         """Labels of the pods that make a new cluster from backups."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from pgha.config.model import Cluster
-from pgha.engines.backups import Backup, Kind, Lister
+from pgha.engines.backups import Backup, Inquiry, Kind, Lister, Stored
 from pgha.engines.base import Reader
 from pgha.resources.backup import claim
 from pgha.resources.metadata import Object, metadata
@@ -47,6 +47,14 @@ class Dumps:
     def borrowed(self, cluster: Cluster) -> Mapping[str, tuple[str, ...]]:  # noqa: ARG002  # the protocol's
         """None."""
         return {}
+
+    def inquiry(self, cluster: Cluster) -> Inquiry | None:  # noqa: ARG002  # the protocol's
+        """None: the volume is in no running pod."""
+        return None
+
+    def stored(self, printed: str) -> list[Stored]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return []
 
     def recovery_pods(self, cluster: Cluster) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
         """None: no cluster is made from dumps."""

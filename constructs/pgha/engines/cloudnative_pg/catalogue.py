@@ -1,17 +1,27 @@
 """What the operator's and the plugin's objects say about backups."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from pgha.config.model import Cluster
-from pgha.engines.backups import Backup, Kind, Lister
+from pgha.engines.backups import Backup, Inquiry, Kind, Lister, Stored
 from pgha.engines.base import Reader
 from pgha.engines.cloudnative_pg import backup
 from pgha.resources.metadata import Object
 
 _CNPG = "postgresql.cnpg.io/v1"
 _SCHEDULED = "cnpg.io/scheduled-backup"
+
+_LIST = """
+import json, os, subprocess, sys
+os.environ.update(json.load(sys.stdin))
+if sys.argv[1]:
+    os.environ["AWS_CA_BUNDLE"] = sys.argv[1]
+sys.exit(subprocess.call(["barman-cloud-backup-list", "--format", "json", *sys.argv[2:]]))
+"""
+
 _PHASES: dict[str, Literal["waiting", "running", "done", "failed"]] = {
     "": "waiting",
     "new": "waiting",
@@ -63,6 +73,29 @@ class PhysicalBackups:
     def borrowed(self, cluster: Cluster) -> Mapping[str, tuple[str, ...]]:
         """The store's keys and the authority of its certificate."""
         return backup.borrowed(cluster)
+
+    def inquiry(self, cluster: Cluster) -> Inquiry | None:
+        """Barman's own list, asked for in the plugin's container, which has Barman, the way and the certificate."""
+        wanted = cluster.backup.object_store if cluster.backup else None
+        if wanted is None:
+            return None
+        where = [*(["--endpoint-url", wanted.endpoint.rstrip("/")] if wanted.endpoint else [])]
+        where += [wanted.destination.rstrip("/"), cluster.name]
+        authority = (
+            f"/barman-certificates/{backup.store_name(cluster)}/barman-ca.crt" if wanted.endpoint_ca_secret else ""
+        )
+        keys = {"AWS_ACCESS_KEY_ID": backup.KEY_ID, "AWS_SECRET_ACCESS_KEY": backup.KEY_SECRET}
+        secret = wanted.credentials_secret
+        return Inquiry(
+            container="plugin-barman-cloud",
+            command=("python3", "-c", _LIST, authority, *where),
+            secrets={variable: (secret, key) for variable, key in keys.items()} if secret else {},
+        )
+
+    def stored(self, printed: str) -> list[Stored]:
+        """What barman-cloud-backup-list prints; only what is whole counts."""
+        found = json.loads(printed)["backups_list"]
+        return [Stored(id=one["backup_id"], size=one.get("cluster_size")) for one in found if one["status"] == "DONE"]
 
     def recovery_pods(self, cluster: Cluster) -> Mapping[str, str]:
         """Those of the operator's job `full-recovery`."""
