@@ -41,8 +41,7 @@ def test_lab_cluster_is_this() -> None:
             "imageName": "ghcr.io/cloudnative-pg/postgresql:17.11-standard-trixie",
             "primaryUpdateMethod": "switchover",
             "switchoverDelay": 60,
-            "smartShutdownTimeout": 0,
-            "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
+            "smartShutdownTimeout": 5,
             "enablePDB": True,
             "enableSuperuserAccess": False,
             "bootstrap": {
@@ -102,7 +101,8 @@ def test_lab_cluster_is_this() -> None:
                     "host all all 10.244.0.0/16 scram-sha-256",
                     "host all all 192.168.10.0/24 scram-sha-256",
                     "host all all all reject",
-                ]
+                ],
+                "parameters": {"max_connections": "120"},
             },
             "storage": {"size": "10Gi", "storageClass": "local-path"},
             "resources": {
