@@ -80,6 +80,11 @@ def survey(api: Api, cluster: Cluster, pods: list[Object], wrote: dict[str, Any]
 
 
 def _found(api: Api, cluster: Cluster, pod: str, database: str) -> dict[str, Any]:
+    if (
+        instances.ask(api, cluster, pod, "SELECT to_regclass('pgha_verify.acknowledged') IS NULL", database).strip()
+        == "t"
+    ):
+        return {"rows": []}  # a standby that does not follow has not even the table
     sql = "SELECT coalesce(json_agg(json_build_array(origin, n)), '[]') FROM pgha_verify.acknowledged"
     return {"rows": json.loads(instances.ask(api, cluster, pod, sql, database))}
 
