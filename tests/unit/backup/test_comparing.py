@@ -3,7 +3,9 @@
 import pytest
 
 from pgha.backup.comparing import Contents, compare
+from pgha.backup.listing import Listing
 from pgha.backup.server import Archiver
+from pgha.engines.backups import Backup, Stored
 
 
 def holding(*databases: str, roles: str = "app", **tables: tuple[int, str]) -> Contents:
@@ -60,3 +62,26 @@ def test_missing_databases_and_roles_are_named() -> None:
 def test_the_archive_holds_a_segment_when_one_at_or_after_it_is_there(segment: str | None, holds: bool) -> None:
     archiver = Archiver(segment=segment, at=None, failed_segment=None, failed_at=None, waiting=0)
     assert archiver.holds("000000020000000000000005") is holds
+
+
+BACKUP = Backup(name="b", phase="done", on_demand=True, id="1", end_wal="000000020000000000000005")
+
+
+@pytest.mark.parametrize(
+    ("segment", "stored", "restorable"),
+    [
+        ("000000020000000000000005", [Stored(id="1", size=1)], True),
+        ("000000020000000000000005", None, True),
+        ("000000020000000000000005", [Stored(id="2", size=1)], False),
+        ("000000020000000000000004", [Stored(id="1", size=1)], False),
+        ("000000030000000000000004", [Stored(id="1", size=1)], True),
+    ],
+    ids=["whole", "store not asked", "gone from the store", "its end is missing", "before a failover"],
+)
+def test_a_backup_can_be_restored_when_all_of_it_is_there(
+    segment: str, stored: list[Stored] | None, restorable: bool
+) -> None:
+    archiver = Archiver(segment=segment, at=None, failed_segment=None, failed_at=None, waiting=0)
+    found = Listing(kind="physical", backups=[BACKUP], earliest=None, archiver=archiver, stored=stored, trouble="")
+    assert found.restorable(BACKUP) is restorable
+    assert found.gone(BACKUP) is (stored is not None and stored[0].id != "1")

@@ -1,11 +1,13 @@
 """What the engine makes of `backup` and `recovery`, and how it reads what the operator and the plugin report."""
 
+import json
 from typing import Any
 
 import pytest
 
 from pgha.config.model import Cluster
 from pgha.engines import engine_of, plan
+from pgha.engines.backups import Stored
 from tests.support import sample
 
 STORE = {"destination": "s3://backups/", "credentialsSecret": "keys"}
@@ -127,6 +129,33 @@ def test_records_are_read_the_newest_first_and_only_the_clusters_own() -> None:
         ("db-backup-1", "done", False, ""),
     ]
     assert found[2].end_wal == "A"
+
+
+def test_the_store_is_asked_with_keys_that_no_command_line_shows() -> None:
+    cluster = archived({"endpoint": "https://s3.example.com", "endpointCaSecret": "ca"})
+    found = engine_of(cluster).backups.inquiry(cluster)
+    assert found is not None
+    assert found.container == "plugin-barman-cloud"
+    assert found.command[-4:] == ("--endpoint-url", "https://s3.example.com", "s3://backups", "db")
+    assert found.command[3] == "/barman-certificates/db-backup/barman-ca.crt"
+    assert found.secrets == {
+        "AWS_ACCESS_KEY_ID": ("keys", "ACCESS_KEY_ID"),
+        "AWS_SECRET_ACCESS_KEY": ("keys", "ACCESS_SECRET_KEY"),
+    }
+
+
+def test_only_what_is_whole_in_the_store_counts() -> None:
+    printed = {
+        "backups_list": [
+            {"backup_id": "20261121T020000", "status": "DONE", "cluster_size": 31134660},
+            {"backup_id": "20261121T030000", "status": "FAILED", "cluster_size": 1},
+            {"backup_id": "20261120T020000", "status": "DONE"},
+        ]
+    }
+    assert engine_of(archived()).backups.stored(json.dumps(printed)) == [
+        Stored(id="20261121T020000", size=31134660),
+        Stored(id="20261120T020000", size=None),
+    ]
 
 
 def reading(**objects: Any) -> Any:
