@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api
+from pgha.delivery.preflight import is_settled
 from pgha.engines import Plan
 from pgha.resources.credentials import PASSWORD_LENGTH, GeneratedSecret
 from pgha.resources.metadata import REVISION, Object, describe
@@ -57,6 +58,8 @@ def password() -> str:
 
 def _applied(api: Api, obj: Object, say: Callable[[str], None]) -> str | None:
     say(describe(obj))
+    if is_settled(api, obj):
+        return None
     before = api.find(obj)
     after = api.apply(obj)
     if before is None:

@@ -26,8 +26,17 @@ def check(api: Api, cluster: Cluster, planned: Plan) -> None:
     live = namespace_of(api, cluster)
     for obj in planned.stack:
         # Inside a namespace that does not exist yet nothing can be tried.
-        if live is not None or obj["metadata"].get("namespace") != cluster.namespace:
+        if (live is not None or obj["metadata"].get("namespace") != cluster.namespace) and not is_settled(api, obj):
             api.apply(obj, dry_run=True)
+
+
+def is_settled(api: Api, obj: Object) -> bool:
+    """Whether it is a Job that is there: its name says what it does, so another one is another Job.
+
+    Nor could it be applied once OpenTofu has: the provider claims the fields by which the server selects its pods, and
+    an apply without them would take them away.
+    """
+    return bool(obj["kind"] == "Job" and api.find(obj) is not None)
 
 
 def namespace_of(api: Api, cluster: Cluster) -> Object | None:

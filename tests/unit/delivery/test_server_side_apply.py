@@ -75,6 +75,16 @@ def test_the_job_of_an_earlier_file_goes_and_comes_back_with_it(server: Server, 
     assert jobs() == first
 
 
+def test_a_job_that_is_there_is_left_alone(server: Server, api: Api) -> None:
+    """The server selects its pods by a label that nobody may take away, whoever claims it."""
+    applied(api)
+    before = len(server.writes)
+    jobs = [path for path in server.objects if "/jobs/" in path]
+    server.objects[jobs[0]]["spec"]["selector"] = {"matchLabels": {"controller-uid": "1"}}
+    assert applied(api)[0] == []
+    assert not [path for path in server.writes[before:] if "/jobs/" in path]
+
+
 def test_what_somebody_changed_by_hand_is_taken_back(server: Server, api: Api) -> None:
     applied(api)
     server.objects["/apis/postgresql.cnpg.io/v1/namespaces/db-ns/clusters/db"]["spec"] = {"instances": 1}
