@@ -147,9 +147,15 @@ def do(sql: str) -> None:
 
 
 def identities(*kinds: str) -> dict[str, str]:
-    """Uids of objects in the cluster's namespace by kind and name: the same before and after is untouched."""
-    items = get(",".join(kinds))["items"]
-    return {f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["uid"] for item in items}
+    """Uids of objects in the cluster's namespace by kind and name: the same before and after is untouched.
+
+    Without a role's own certificate, which comes and goes with the role.
+    """
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": item["metadata"]["uid"]
+        for item in get(",".join(kinds))["items"]
+        if "DatabaseRole" not in [owner["kind"] for owner in item["metadata"].get("ownerReferences", [])]
+    }
 
 
 def servers() -> dict[str, str]:

@@ -27,22 +27,20 @@ def status(cluster: ClusterArgument, kubeconfig: Kubeconfig = None, output: Outp
     Example: pgha gitops status postgres-cluster
     """
     from pgha.delivery.argocd import find as application
-    from pgha.delivery.argocd import forgotten, state
+    from pgha.delivery.argocd import state
 
     api, found = _connected(cluster, kubeconfig)
-    planned = plan(found)
     live = application(api, found)
     if live is None:
         raise UserError(f"there is no Application {found.gitops.argocd_namespace}/{found.name}", "pgha up makes it")
-    facts = state(live, planned.tree)
-    kept = forgotten(api, found, planned)
+    facts = state(live, plan(found).tree)
     if output is Format.JSON:
-        typer.echo(json.dumps({"cluster": found.name} | asdict(facts) | {"kept": kept}, indent=2))
+        typer.echo(json.dumps({"cluster": found.name} | asdict(facts), indent=2))
     else:
         typer.echo(f"{found.name}: {facts.summary}")
         lines = [f"paused {facts.paused}; pgha gitops resume {found.name} ends it"] if facts.paused else []
         lines += [f"refused {problem}" for problem in facts.problems]
-        lines += [f"kept {name}: it is not in Git any more and holds data" for name in kept]
+        lines += [f"kept {name}: it is not in Git any more and holds data" for name in facts.kept]
         typer.echo("\n".join(f"  {line}" for line in lines), nl=bool(lines))
     if not facts.ready or facts.paused:
         raise typer.Exit(1)

@@ -42,6 +42,8 @@ class State:
     revision: str = ""
     paused: str = ""
     problems: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """What left Git and holds data: it stays, and the Application is in sync without it."""
 
 
 def find(api: Api, cluster: Cluster) -> Object | None:
@@ -59,6 +61,7 @@ def state(app: Object, tree: Sequence[Object]) -> State:
         "health": (status.get("health") or {}).get("status") or "Unknown",
         "revision": revision(compared),
         "paused": "" if _automatic(app) else _note(app),
+        "kept": [_name(entry) for entry in status.get("resources") or [] if entry.get("requiresPruning")],
         "problems": _refused(operation) if operation.get("phase") in {"Failed", "Error", "Running"} else [],
     }
     phase, message = operation.get("phase"), " ".join(str(operation.get("message") or "").split())
@@ -165,22 +168,6 @@ def refresh(api: Api, cluster: Cluster) -> None:
                 f"see whether its application controller runs in namespace {cluster.gitops.argocd_namespace}",
             )
         time.sleep(_POLL_SECONDS / 4)
-
-
-def forgotten(api: Api, cluster: Cluster, planned: Plan) -> list[str]:
-    """Objects that Argo CD made from this Application, that are not in the tree, and that it keeps: they hold data."""
-    known = {(obj["kind"], obj["metadata"]["name"]) for obj in planned.tree}
-    kinds = {(obj["apiVersion"], obj["kind"]) for obj in planned.tree} | {
-        (f"{entry.get('group', '')}/{entry['version']}".lstrip("/"), entry["kind"])
-        for entry in ((find(api, cluster) or {}).get("status") or {}).get("resources") or []
-    }
-    found = []
-    for api_version, kind in sorted(kinds):
-        for obj in api.list(api_version, kind, cluster.namespace):
-            tracked = (obj["metadata"].get("annotations") or {}).get(TRACKING, "")
-            if tracked.startswith(f"{cluster.name}:") and (kind, obj["metadata"]["name"]) not in known:
-                found.append(describe({"kind": kind} | obj))
-    return found
 
 
 def revision(compared: Object) -> str:

@@ -85,3 +85,9 @@ def test_a_pause_is_never_waited_for() -> None:
 def test_the_commit_of_several_sources_is_gits() -> None:
     compared = {"status": "Synced", "revisions": ["12.8.2", NEW, NEW]}
     assert state(application(sync=compared, health={"status": "Healthy"}), TREE).revision == "bbbbbbbb"
+
+
+def test_what_left_git_and_was_kept_is_named() -> None:
+    resources = [result("Cluster", "db", status="Synced", requiresPruning=True), result("Pooler", "p", status="Synced")]
+    app = application(sync={"status": "Synced", "revision": NEW}, health={"status": "Healthy"}, resources=resources)
+    assert state(app, TREE).kept == ["Cluster db"]
