@@ -85,6 +85,20 @@ def test_the_settings_that_kept_one_primary() -> None:
     assert found["sharedPreloadLibraries"] == "repmgr"
 
 
+def test_a_primary_that_restarts_gives_a_promotion_time_to_happen() -> None:
+    """Else it asks who the primary is a moment before there is another one, and goes on: two primaries (measured)."""
+    promotion = values.MONITOR_INTERVAL + values.RECONNECT_ATTEMPTS * (
+        values.CONNECT_TIMEOUT + values.RECONNECT_INTERVAL
+    )
+    command = given(postgres_ha())["postgresql"]["command"]
+    assert command[:2] == ["/pgha/postgresql-start.sh", str(values.DECISION_SECONDS)]
+    assert command[2:] == [f"/opt/bitnami/scripts/postgresql-repmgr/{name}.sh" for name in ("entrypoint", "run")]
+    assert promotion + 10 <= values.DECISION_SECONDS
+    probe = given(postgres_ha())["postgresql"]["customLivenessProbe"]
+    assert probe["exec"]["command"] == ["/pgha/postgresql-live.sh"]
+    assert "command" not in given(postgres_ha())["witness"]
+
+
 @pytest.mark.parametrize("instances", [2, 3, 4, 5])
 def test_votes_are_odd_and_a_drain_takes_one_at_a_time(instances: int) -> None:
     found = given(trio(instances=instances))

@@ -147,7 +147,9 @@ def _files(cluster: Cluster) -> Object:
         "metadata": metadata(cluster, f"{cluster.name}-servers"),
         "data": {
             "pgpool-probe.sh": script("pgpool-probe.sh"),
+            "postgresql-live.sh": script("postgresql-live.sh"),
             "postgresql-ready.sh": script("postgresql-ready.sh"),
+            "postgresql-start.sh": script("postgresql-start.sh"),
             "pool_hba.conf": pgpool.pool_hba(cluster),
         },
     }

@@ -5,6 +5,7 @@ The chart has no schema: a mistyped key is ignored in silence. tests/unit/engine
 
 from pgha.config.model import Cluster
 from pgha.engines.bitnami import chart, metrics, pgpool
+from pgha.engines.bitnami.access import script
 from pgha.resources.argocd import KEEP
 from pgha.resources.metadata import CHECKSUM, Object, checksum
 from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, per_instance, small
@@ -12,6 +13,11 @@ from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, per_instan
 MONITOR_INTERVAL, CONNECT_TIMEOUT, RECONNECT_ATTEMPTS, RECONNECT_INTERVAL = 2, 3, 3, 2
 """Seconds. repmgr looks every 2 s (its default) and asks a silent primary three times: 6 s where connections are
 refused, 17 s where packets vanish. A primary that restarts in place is back before that.
+"""
+
+DECISION_SECONDS = 30
+"""How long a server that was the primary waits at its start for a new one: longer than a promotion takes, 17 s and a
+moment. Without it a restart that took 20 s ended with two primaries (docs/adr/0006).
 """
 
 STOP_SECONDS = 120
@@ -23,6 +29,9 @@ _CLONE_SECONDS = 3600
 """How long a standby may take to copy the primary before its first answer; the chart's liveness probe alone would
 end it after 90 s, and it would begin again, for ever.
 """
+
+_IMAGES_OWN = [f"/opt/bitnami/scripts/postgresql-repmgr/{name}.sh" for name in ("entrypoint", "run")]
+"""Entrypoint and command of the image, which a command of ours replaces."""
 
 _VOLUME = "/bitnami/postgresql"
 """Where the chart mounts a server's volume, by default and here."""
@@ -82,12 +91,19 @@ def _postgresql(cluster: Cluster) -> Object:
         "pdb": {"create": True, "minAvailable": cluster.instances - 1 + int(chart.has_witness(cluster))},
         "extendedConf": _extended_conf(cluster),
         # The chart's templates carry no checksum: without one a changed file would reach no running server.
-        "podAnnotations": {CHECKSUM: checksum(_extended_conf(cluster))},
+        "podAnnotations": {CHECKSUM: checksum(_extended_conf(cluster), script("postgresql-start.sh"))},
+        "command": [f"{pgpool.FOLDER}/postgresql-start.sh", str(DECISION_SECONDS), *_IMAGES_OWN],
         "extraVolumes": [
             {"name": "pgha", "configMap": {"name": f"{cluster.name}-servers", "defaultMode": 0o555}},
         ],
         "extraVolumeMounts": [{"name": "pgha", "mountPath": pgpool.FOLDER, "readOnly": True}],
         "initContainers": [_folders(cluster)],
+        "customLivenessProbe": {
+            "exec": {"command": [f"{pgpool.FOLDER}/postgresql-live.sh"]},
+            "periodSeconds": 5,
+            "timeoutSeconds": 15,  # 2 s for each server that is away
+            "failureThreshold": 3,
+        },
         "customReadinessProbe": {
             "exec": {"command": [f"{pgpool.FOLDER}/postgresql-ready.sh", str(lag)]},
             "periodSeconds": 5,
