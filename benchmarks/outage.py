@@ -88,7 +88,7 @@ def synchronous() -> dict[str, Any]:
 
 def apply(file: dict[str, Any]) -> None:
     """Make the running cluster so."""
-    path = ROOT / ".lab/outage/clusters/lab.yaml"
+    path = ROOT / ".cache/outage/clusters/lab.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(file))
     run(BIN / "pgha", "up", str(path))

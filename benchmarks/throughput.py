@@ -70,7 +70,7 @@ def apply_cluster() -> None:
     file: dict[str, Any] = YAML(typ="safe").load(ROOT / "clusters/lab.yaml")
     file["postgresql"]["parameters"] = PARAMETERS
     file["resources"]["limits"] = {"cpu": "2", "memory": "1Gi"}
-    path = ROOT / ".lab/throughput/clusters/lab.yaml"
+    path = ROOT / ".cache/throughput/clusters/lab.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**file, "pooler": {"instances": 3}}))
     run(BIN / "pgha", "up", path)
