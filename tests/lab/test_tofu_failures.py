@@ -27,7 +27,7 @@ from lab.steps import LabError
 pytestmark = [pytest.mark.lab, pytest.mark.providers]
 
 HELD = "test.example.com/held"
-SERVER = re.compile(r"server: (\S+)")
+SERVER = re.compile(r"server: [\"']?(https://[^\s\"',]+)")
 
 
 class Relay:

@@ -48,12 +48,12 @@ def make(api: Api, cluster: Cluster, tofu: Tofu, say: Say, *, adopt: bool = Fals
         UserError: The state is another one's, something of ours belongs to a stranger, or OpenTofu fails.
     """
     notes = ["handed over the state that the last run could not write"] if tofu.rescue() else []
-    state = tofu.state()
-    if not adopt and adoption.is_stranger(api, cluster, state):
+    if not adopt and is_stranger(api, cluster, tofu):
         raise UserError(
             f"cluster {cluster.name} runs, and the state of its stack does not know it",
             f"plan where its state is (backend in the cluster file), or take it over: pgha plan {cluster.name} --adopt",
         )
+    state = tofu.state()
     for address in state.tainted():
         # Its creation was not seen to its end; replacing it would not bring that about, and could cost its data.
         tofu.untaint(address)
@@ -85,9 +85,13 @@ def apply(api: Api, tofu: Tofu, prepared: Prepared, named: frozenset[str], say: 
     """
     guard(prepared.plan.changes, named)
     _refuse_cascade(api, prepared.plan)
+    begun = _begun(tofu)
+    begun.touch()
     try:
         done = tofu.apply(say, prepared.path, prepared.plan.titles())
+        begun.unlink()
     except TofuError as error:
+        begun.unlink()
         held = _held(api, prepared.plan)
         if not held:
             raise
@@ -127,6 +131,26 @@ def destroy(tofu: Tofu, say: Say) -> StackPlan:
     finally:
         out.unlink(missing_ok=True)
     return found
+
+
+def is_stranger(api: Api, cluster: Cluster, tofu: Tofu) -> bool:
+    """Whether the cluster runs and this state is not about it.
+
+    OpenTofu writes its state some seconds after it has made something. So an apply that runs is asked for by its lock,
+    and one that was killed by what it left.
+
+    Raises:
+        UserError: The state cannot be read, or somebody works on it.
+    """
+    if _begun(tofu).exists() or not adoption.is_stranger(api, cluster, tofu.state()):
+        return False
+    tofu.check_lock()
+    return True
+
+
+def _begun(tofu: Tofu) -> Path:
+    """It is there while an apply runs, and after one that did not come to its end."""
+    return tofu.folder / ".terraform" / "pgha-begun"
 
 
 def _refuse_two_owners(api: Api, cluster: Cluster, tofu: Tofu, state: State) -> None:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pgha.config.model import Cluster
 from pgha.config.problems import UserError
-from pgha.delivery import adoption, planning, proof
 from pgha.delivery import apply as server_side
+from pgha.delivery import planning, proof
 from pgha.delivery.changes import guard
 from pgha.delivery.kubernetes import Api
 from pgha.delivery.proof import Proof
@@ -44,7 +44,7 @@ def choose_way(api: Api, cluster: Cluster, stack: Callable[[], Path], kubeconfig
     if tofu is None:
         return Way(name="server-side", tofu=None, reason=reason)
     tofu.rescue()
-    if adoption.is_stranger(api, cluster, tofu.state()):
+    if planning.is_stranger(api, cluster, tofu):
         reason = f"its objects are in no state here; to hand them to OpenTofu: pgha plan {cluster.name} --adopt"
         return Way(name="server-side", tofu=None, reason=reason)
     return Way(name="tofu", tofu=tofu)
