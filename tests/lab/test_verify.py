@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 PGHA = str(ROOT / ".venv/bin/pgha")
 LAB = str(ROOT / ".venv/bin/lab")
 NAMESPACE = "verified"
-SPEED = {"SC-003", "SC-008.lan", "SC-008.pod"}
+SPEED = {"SC-001", "SC-002", "SC-003", "SC-008.lan", "SC-008.pod"}
 """What a busy machine breaks, and no fault of the cluster."""
 
 
@@ -72,6 +72,8 @@ def test_a_good_cluster_keeps_its_promises(verified: tuple[Finished, Path]) -> N
     facts = json.loads((folder / "report.json").read_text())
     failed = {each["id"] for each in facts["results"] if each["status"] == "failed"}
     assert failed <= SPEED, done.out
+    ends = [end for steps in facts["measurements"].values() for end in steps["connections"]["endpoints"]]
+    assert [end["errors"] for end in ends] == [[]] * 4
     assert done.code == bool(failed)
     jsonschema.validate(facts, json.loads((ROOT / "docs/reference/report.schema.json").read_text()))
     not_measured = {each["id"] for each in facts["results"] if each["status"] == "not measured"}

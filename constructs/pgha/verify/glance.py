@@ -24,8 +24,7 @@ def glance(api: Api, cluster: Cluster) -> dict[str, Any]:
     """
     engine = engine_of(cluster)
     _ = api.version
-    for kind in (("v1", "Pod"), ("discovery.k8s.io/v1", "EndpointSlice")):
-        api.knows(*kind)  # asked once, before threads ask for it at the same time
+    api.knows("v1", "Pod")  # asked once, before threads ask for it at the same time
 
     def asked() -> Reading:
         pods = api.list("v1", "Pod", cluster.namespace, dict(engine.instances(cluster)))
