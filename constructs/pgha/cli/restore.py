@@ -64,12 +64,17 @@ def run(
         refuse([*problems, *outside(api, source, moment)])
         _reach(api, source, moment, progress)
     path.write_text(text(source, made), encoding="utf-8")
-    progress.note(f"wrote {path}")
+    progress.note(f"wrote {_shown(path)}")
     if write_only or made.delivery == "argocd":
         typer.echo(_next(found.path.parent.parent, name, argocd=made.delivery == "argocd"))
         return
     with lending(lambda: Api.connect(target.kubeconfig), source, made, backups.borrowed(made)):
         up(cluster=str(path), kubeconfig=kubeconfig, timeout=timeout, no_lan=False, output=output)
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def _faults(path: Path, content: str) -> list[str]:
