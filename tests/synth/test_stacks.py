@@ -105,6 +105,18 @@ def test_what_was_changed_by_hand_is_taken_back(of_lab: dict[str, Any]) -> None:
     assert {name: one["field_manager"] for name, one in manifests.items()} == dict.fromkeys(manifests, ours)
 
 
+def test_the_cluster_waits_for_secrets_that_others_fill_and_none_is_made_beside_them() -> None:
+    aws = {"createStore": True, "storeKind": "SecretStore", "userKeys": {"app": "postgres/app"}}
+    found = stack(sample(credentials={"source": "aws-secrets-manager", "awsSecretsManager": aws}))
+    manifests = found["resource"]["kubernetes_manifest"]
+    secret = manifests["external_secret_db_app"]
+    assert secret["wait"] == {"condition": [{"type": "Ready", "status": "True"}]}
+    assert "kubernetes_manifest.external_secret_db_app" in manifests["cluster_db"]["depends_on"]
+    assert secret["manifest"]["spec"]["target"]["template"]["data"]["password"] == "{{ .password }}"
+    assert "ephemeral" not in found
+    assert "kubernetes_secret_v1" not in found["resource"]
+
+
 def test_a_database_waits_for_its_cluster() -> None:
     cluster = sample(databases=[{"name": "app", "owner": "app"}, {"name": "two", "owner": "app"}])
     database = stack(cluster)["resource"]["kubernetes_manifest"]["database_db_two"]
