@@ -25,7 +25,7 @@ _YAML = YAML()
 class Workshop:
     """The working copy: a cluster file, its rendered tree, and the lab's Git server as its only remote."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, repository: str = "gitops") -> None:
         self.folder = folder
         self.file = folder / "clusters" / "gitops.yaml"
         self.file.parent.mkdir(parents=True)
@@ -35,7 +35,7 @@ class Workshop:
         self.git("config", "user.name", "operator")
         self.git("config", "user.email", "operator@example.com")
         self.git("config", "credential.helper", f"store --file={git_server.CREDENTIALS}")
-        self.git("remote", "add", "lab", f"{git_server.OUTSIDE}/gitops.git")
+        self.git("remote", "add", "lab", f"{git_server.OUTSIDE}/{repository}.git")
 
     def git(self, *words: str) -> str:
         done = subprocess.run(

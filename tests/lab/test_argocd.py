@@ -22,12 +22,10 @@ from gitops_lab import (
     servers,
     synced,
 )
-from running_lab import ROOT, Database, eventually, run
+from running_lab import Database, eventually, run
 
-from lab import git_server
 from pgha.config import load
 from pgha.engines import plan
-from pgha.gitops import tree
 from pgha.resources.argocd_health import PATH as HEALTH
 
 pytestmark = pytest.mark.lab
@@ -73,7 +71,7 @@ def workshop(first: tuple[Workshop, str]) -> Iterator[Workshop]:
     if not get("applications.argoproj.io", namespace="argocd")["items"]:  # a test that deletes it has failed
         found.pgha("up", "FILE", "--no-lan")
     refresh()
-    eventually(lambda: synced(commit), within=120)
+    eventually(lambda: synced(commit), within=240)
     assert ask("select answer from kept") == 42
 
 
@@ -92,11 +90,11 @@ def test_up_shows_the_waves_and_ends_in_sync(first: tuple[Workshop, str]) -> Non
 def test_a_commit_is_applied_and_a_revert_takes_it_back(workshop: Workshop, figures: list[str]) -> None:
     before = servers()
     commit = workshop.commit("more memory for sorting", {"postgresql.parameters": {"work_mem": "8MB"}})
-    polled = seconds(lambda: ask("show work_mem") == "8MB", within=120)
-    eventually(lambda: synced(commit), within=60)
+    polled = seconds(lambda: ask("show work_mem") == "8MB", within=240)
+    eventually(lambda: synced(commit), within=180)
     workshop.revert()
     refresh()
-    refreshed = seconds(lambda: ask("show work_mem") == "4MB", within=60)
+    refreshed = seconds(lambda: ask("show work_mem") == "4MB", within=180)
     figures.append(f"a commit until SHOW says so: by polling every 15 s {polled:.1f} s, by refresh {refreshed:.1f} s")
     assert servers() == before
 
@@ -107,7 +105,7 @@ def test_what_was_changed_by_hand_is_taken_back(workshop: Workshop, figures: lis
         change = {"spec": {"postgresql": {"parameters": {"work_mem": value}}}}
         words = ("--namespace=gitops", "--type=merge", f"--patch={json.dumps(change)}")
         kubectl("patch", "clusters.postgresql.cnpg.io/gitops", *words)
-        taken.append(seconds(lambda: parameter() == "4MB", within=60))
+        taken.append(seconds(lambda: parameter() == "4MB", within=180))
     figures.append(f"three changes by hand, each taken back after {', '.join(f'{each:.1f}' for each in taken)} s")
 
 
@@ -126,7 +124,7 @@ def test_an_invalid_object_is_refused_and_nothing_else_happens(workshop: Worksho
         status = workshop.pgha("gitops", "status", "FILE")
         return status.code == 1 and "spec.instances" in status.out
 
-    eventually(said, within=60)
+    eventually(said, within=180)
     assert servers() == before
     assert ask("select answer from kept") == 42
 
@@ -140,8 +138,8 @@ def test_an_image_that_does_not_exist_never_takes_the_primary(workshop: Workshop
         out = workshop.pgha("gitops", "status", "FILE").out
         return "Cluster gitops" in out and "wave" in out
 
-    eventually(said, within=60)
-    eventually(lambda: "ErrImagePull" in pods() or "ImagePullBackOff" in pods(), within=90)
+    eventually(said, within=180)
+    eventually(lambda: "ErrImagePull" in pods() or "ImagePullBackOff" in pods(), within=180)
     assert servers()[main] == identity
     do("create table meanwhile (x int)")
 
@@ -167,7 +165,7 @@ def test_an_object_that_leaves_git_and_holds_data_stays(workshop: Workshop) -> N
     pooler.unlink()
     commit = workshop.push("the cluster is gone")
     refresh()
-    eventually(lambda: synced(commit), within=90)
+    eventually(lambda: synced(commit), within=180)
     assert get("poolers.postgresql.cnpg.io")["items"] == []
     assert identities(*DATA) | servers() == before
     assert "kept Cluster gitops:" in workshop.pgha("gitops", "status", "FILE").out
@@ -183,7 +181,7 @@ def test_deleting_the_application_keeps_data(workshop: Workshop, finalizer: bool
         kubectl("patch", "applications.argoproj.io/gitops", *words)
     kubectl("delete", "applications.argoproj.io/gitops", "--namespace=argocd", "--wait=true", "--timeout=60s")
     if finalizer:
-        eventually(lambda: get("poolers.postgresql.cnpg.io")["items"] == [], within=30)
+        eventually(lambda: get("poolers.postgresql.cnpg.io")["items"] == [], within=90)
     assert identities(*DATA) | servers() == before
     assert ask("select answer from kept") == 42
     again = workshop.pgha("up", "FILE", "--no-lan")
@@ -214,13 +212,13 @@ def test_the_stack_and_argo_cd_never_fight(workshop: Workshop) -> None:
         assert up.code == 0, up.out
         assert "nothing changed" in up.out
         refresh()
-        eventually(synced, within=60)
+        eventually(synced, within=180)
     assert generations() == before
 
 
 def test_it_never_flaps(workshop: Workshop, figures: list[str]) -> None:
     """A minute; ten of them by hand are in docs/explanation/gitops.md."""
-    eventually(synced, within=60)
+    eventually(synced, within=180)
     seen: list[tuple[str, str]] = []
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -245,7 +243,7 @@ def test_a_pause_lasts_until_somebody_resumes(workshop: Workshop) -> None:
     status = workshop.pgha("gitops", "status", "FILE")
     assert (status.code, "work by hand" in status.out) == (1, True), status.out
     assert workshop.pgha("gitops", "resume", "FILE").code == 0
-    eventually(lambda: parameter() == "4MB", within=60)
+    eventually(lambda: parameter() == "4MB", within=180)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +257,7 @@ def test_heals_after_argo_cd_lost(workshop: Workshop, pod: str, figures: list[st
     change = {"spec": {"postgresql": {"parameters": {"work_mem": "16MB"}}}}
     kubectl("patch", "clusters.postgresql.cnpg.io/gitops", "--namespace=gitops", "--type=merge",
             f"--patch={json.dumps(change)}")  # fmt: skip
-    took = seconds(lambda: parameter() == "4MB", within=90)
+    took = seconds(lambda: parameter() == "4MB", within=180)
     figures.append(f"changed by hand while {pod.partition('=')[2]} was away, taken back after {took:.1f} s")
 
 
@@ -279,7 +277,8 @@ def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, fi
     parent = (workshop.folder / "kubernetes/applications" / f"{layout}.yaml").read_text()
     try:
         kubectl("apply", "--server-side", "-f", "-", stdin=parent)
-        made = seconds(lambda: "gitops" in kubectl("get", "applications.argoproj.io", "--namespace=argocd"), within=60)
+        look_again(layout)  # it may have in mind for minutes which commit the branch was
+        made = seconds(lambda: "gitops" in kubectl("get", "applications.argoproj.io", "--namespace=argocd"), within=180)
         up = workshop.pgha("up", "FILE", "--no-lan")
         assert up.code == 0, up.out
         figures.append(f"layout {layout}: the Application is there after {made:.1f} s")
@@ -288,11 +287,7 @@ def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, fi
         assert application()["spec"] == wanted
 
         assert workshop.pgha("gitops", "pause", "FILE").code == 0
-        if layout == "app-of-apps":
-            refresh("clusters")
-        else:
-            words = ("argocd.argoproj.io/application-set-refresh=true", "--overwrite", "--namespace=argocd")
-            kubectl("annotate", "applicationsets.argoproj.io/clusters", *words)
+        look_again(layout)
         time.sleep(10)
         assert workshop.pgha("gitops", "status", "FILE").code == 1
         assert application()["spec"]["syncPolicy"]["automated"]["enabled"] is False
@@ -303,6 +298,15 @@ def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, fi
     workshop.describe()
     again = workshop.pgha("up", "FILE", "--no-lan")  # the stack makes the Application again
     assert again.code == 0, again.out
+
+
+def look_again(layout: str) -> None:
+    """Have the parent compare with Git now."""
+    if layout == "app-of-apps":
+        refresh("clusters")
+        return
+    words = ("argocd.argoproj.io/application-set-refresh=true", "--overwrite", "--namespace=argocd")
+    kubectl("annotate", "applicationsets.argoproj.io/clusters", *words)
 
 
 def test_delivery_changes_hands_without_touching_a_pod(workshop: Workshop, figures: list[str]) -> None:
@@ -324,7 +328,7 @@ def test_delivery_changes_hands_without_touching_a_pod(workshop: Workshop, figur
 
     commit = workshop.commit("one setting less", {"postgresql.parameters": None})
     refresh()
-    eventually(lambda: synced(commit), within=60)
+    eventually(lambda: synced(commit), within=180)
     assert "work_mem" not in get("clusters.postgresql.cnpg.io/gitops")["spec"]["postgresql"]["parameters"]
 
 
@@ -333,102 +337,3 @@ def managers() -> set[str]:
     words = ("--namespace=gitops", "--output=json", "--show-managed-fields")
     fields = json.loads(kubectl("get", "clusters.postgresql.cnpg.io/gitops", *words))["metadata"]["managedFields"]
     return {entry["manager"] for entry in fields if entry["operation"] == "Apply"}
-
-
-def test_a_private_repository_takes_credentials(workshop: Workshop) -> None:
-    workshop.git("push", "--quiet", "--force", f"{git_server.OUTSIDE}/private/gitops.git", "main")
-    app = json.loads(json.dumps(plan(load(workshop.file)).argocd[-1]))
-    app["metadata"]["name"] = "private"
-    url = f"{git_server.INSIDE}/private/gitops.git"
-    app["spec"] |= {"project": "default", "syncPolicy": {}}
-    app["spec"]["source"]["repoURL"] = url
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": "repository-private",
-            "namespace": "argocd",
-            "labels": {"argocd.argoproj.io/secret-type": "repository"},
-        },
-        "stringData": {
-            "type": "git",
-            "url": url,
-            "username": git_server.USER,
-            "password": git_server.read_secret("git", "git-users", "password"),
-        },
-    }
-    try:
-        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(app))
-        eventually(lambda: "authentication required" in conditions("private"), within=60)
-        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(secret))
-        refresh("private")
-        eventually(lambda: application("private")["status"]["sync"].get("revision"), within=60)
-        assert "authentication" not in conditions("private")
-    finally:
-        for kind in ("applications.argoproj.io/private", "secret/repository-private"):
-            kubectl("delete", "--namespace=argocd", "--ignore-not-found", kind)
-
-
-def conditions(name: str) -> str:
-    status = application(name).get("status") or {}
-    return json.dumps([entry["message"] for entry in status.get("conditions") or []])
-
-
-CHART = {
-    "Chart.yaml": "apiVersion: v2\nname: postgresql-ha\nversion: 12.8.2\n",
-    "templates/statefulset.yaml": """\
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: { name: {{ .Values.fullnameOverride }}-postgresql }
-spec:
-  replicas: {{ .Values.postgresql.replicaCount }}
-  serviceName: postgres-ha
-  selector: { matchLabels: { app: postgres-ha } }
-  template:
-    metadata: { labels: { app: postgres-ha } }
-    spec: { containers: [{ name: postgresql, image: {{ .Values.postgresql.image.repository }} }] }
-""",
-}
-"""Stands for the chart postgresql-ha, whose registry is not to be had in the lab: the same place in the Application,
-the same values file, one object instead of forty. What the real chart makes of the values is for tests/synth."""
-
-
-def test_the_charts_application_is_accepted(workshop: Workshop) -> None:
-    """clusters/postgres-ha.yaml, its three sources resolved by the real Argo CD; nothing is applied."""
-    cluster = load(ROOT / "clusters/postgres-ha.yaml")
-    settings = cluster.gitops.model_copy(update={"repo_url": f"{git_server.INSIDE}/gitops.git"})
-    cluster = cluster.model_copy(update={"gitops": settings})
-    for path, text in (tree(cluster) | {f"charts/postgresql-ha/{name}": text for name, text in CHART.items()}).items():
-        (workshop.folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (workshop.folder / path).write_text(text)
-    workshop.push("a chart")
-    project, app = json.loads(json.dumps(plan(cluster).argocd))
-    del app["spec"]["syncPolicy"]["automated"]
-    real = dict(app["spec"]["sources"][0])
-    try:
-        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(project))
-        kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(app))  # as it is: accepted, and not resolved here
-        eventually(lambda: "postgresql-ha" in conditions("postgres-ha"), within=60)
-        assert "not permitted" not in conditions("postgres-ha")
-
-        app["spec"]["sources"][0] = {
-            "repoURL": settings.repo_url,
-            "targetRevision": "main",
-            "path": "charts/postgresql-ha",
-            "helm": real["helm"],
-        }
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(app))
-        refresh("postgres-ha")
-        eventually(lambda: len(application("postgres-ha")["status"].get("resources", [])) > 5, within=60)
-        assert conditions("postgres-ha") == "[]"
-        found = {(entry["kind"], entry["name"]) for entry in application("postgres-ha")["status"]["resources"]}
-        assert ("StatefulSet", "postgres-ha-postgresql") in found  # named by the values file of the second source
-        assert ("NetworkPolicy", "postgres-ha-pgpool") in found  # of the third
-
-        project["spec"]["sourceRepos"] = [real["repoURL"]]
-        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(project))
-        refresh("postgres-ha")
-        eventually(lambda: "not permitted in project" in conditions("postgres-ha"), within=60)
-    finally:
-        for kind in ("applications.argoproj.io", "appprojects.argoproj.io"):
-            kubectl("delete", "--namespace=argocd", "--ignore-not-found", f"{kind}/postgres-ha")
