@@ -19,7 +19,7 @@ def put_back(whole: Database) -> Iterator[None]:
 
 
 def test_no_acknowledged_write_is_lost(put_back: None, figures: list[str]) -> None:
-    causes = "pod,switchover,rollout,node-with-operator"
+    causes = "pod,switchover,node-with-operator"
     done = run(".venv/bin/python", "benchmarks/outage.py", "--running", "--runs=1", f"--causes={causes}")
     assert done.code == 0, done.out
     rows = {row["cause"]: row for row in ROW.finditer(done.out)}

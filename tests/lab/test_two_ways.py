@@ -65,7 +65,7 @@ def test_what_was_changed_by_hand_is_seen_and_taken_back(by_tofu: Project) -> No
     assert "192.168.10.120-192.168.10.121" in text
     printed = by_tofu.up("tofu")
     assert "nothing changed" not in printed
-    assert by_tofu.cluster()["spec"]["smartShutdownTimeout"] == 5
+    assert by_tofu.cluster()["spec"]["smartShutdownTimeout"] == 0
     assert "192.168.10.121" not in by_tofu.kubectl("get", *pool, "--output=yaml")
     assert _plan(by_tofu)[0] == 0
 

@@ -41,7 +41,8 @@ def test_lab_cluster_is_this() -> None:
             "imageName": "ghcr.io/cloudnative-pg/postgresql:17.11-standard-trixie",
             "primaryUpdateMethod": "switchover",
             "switchoverDelay": 60,
-            "smartShutdownTimeout": 5,
+            "smartShutdownTimeout": 0,
+            "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
             "enablePDB": True,
             "enableSuperuserAccess": False,
             "bootstrap": {

@@ -5,13 +5,14 @@ beside it as objects of our own. docs/adr/0006 says what remains.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pgha.config.model import Cluster
-from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
+from pgha.engines.base import Endpoint, NotBuiltError, Reader, Readiness, Release, Requirement, Shell, Traits
 from pgha.engines.bitnami import alerts, chart, pgpool, readiness, services, values
 from pgha.engines.bitnami.access import access, script
-from pgha.resources import backup, external_secrets
 from pgha.engines.bitnami.dumps import Dumps
+from pgha.resources import backup, external_secrets
 from pgha.resources.address_pool import address_pool
 from pgha.resources.certificates import certificates
 from pgha.resources.credentials import GeneratedSecret, basic_auth
@@ -34,8 +35,8 @@ class Bitnami:
     """PostgreSQL run by the chart postgresql-ha."""
 
     name = "bitnami"
-
     backups = Dumps()
+
     def secrets(self, cluster: Cluster) -> Sequence[GeneratedSecret]:
         """The chart's own passwords in one Secret, and one Secret per user.
 
@@ -133,6 +134,13 @@ class Bitnami:
     def primary(self, cluster: Cluster, read: Reader) -> str | None:  # noqa: ARG002  # the protocol's
         """None: repmgr knows, Kubernetes does not."""
         return None
+
+    def switchover(self, cluster: Cluster, to: str, now: datetime) -> tuple[Object, Object]:  # noqa: ARG002
+        """Never: repmgr's own logs in to the other server by SSH, which the chart's containers do not have."""
+        raise NotBuiltError(
+            f"engine bitnami has no switchover: repmgr's wants SSH between {cluster.name}'s pods",
+            "at a quiet moment delete the primary's pod: docs/runbooks/failover.md",
+        )
 
     def client_image(self, cluster: Cluster) -> str:
         """The server's own image: it is on every node already."""

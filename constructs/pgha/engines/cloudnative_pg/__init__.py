@@ -5,6 +5,7 @@ postgresql-cluster-service's wherever it has one.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
@@ -106,6 +107,20 @@ class CloudNativePG:
         """Whom the operator's status names."""
         live = read(API_VERSION, "Cluster", cluster.namespace, cluster.name) or {}
         return (live.get("status") or {}).get("currentPrimary")
+
+    def switchover(self, cluster: Cluster, to: str, now: datetime) -> tuple[Object, Object]:
+        """As the operator's own `kubectl cnpg promote` asks for it (internal/cmd/plugin/promote)."""
+        change = {
+            "targetPrimary": to,
+            "targetPrimaryTimestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "phase": "Switchover in progress",
+            "phaseReason": f"Switching over to {to}",
+        }
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "Cluster",
+            "metadata": {"name": cluster.name, "namespace": cluster.namespace},
+        }, change
 
     def client_image(self, cluster: Cluster) -> str:
         """The server's own image: it is on every node already."""
