@@ -116,7 +116,7 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
             "destination": _destination(cluster),
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
-                "syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true", "PruneLast=true"],
+                "syncOptions": ["ServerSideApply=true", "PruneLast=true"],
                 # Without end, since an operator may be away for longer than any number of attempts, and each time with
                 # the newest commit, since that may be the one that mends it.
                 "retry": {
@@ -128,6 +128,9 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
         },
     }
     if release is not None and release.ignored:
+        # Only here: with this option Argo CD 3.2 cannot take over a custom resource that runs already. It drops every
+        # annotation from what it applies, its own included, and calls the object out of sync for ever (measured).
+        app["spec"]["syncPolicy"]["syncOptions"].append("RespectIgnoreDifferences=true")
         app["spec"]["ignoreDifferences"] = [
             {"group": group, "kind": kind, "jqPathExpressions": list(paths)}
             for (group, kind), paths in release.ignored.items()

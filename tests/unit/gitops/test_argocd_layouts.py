@@ -118,6 +118,11 @@ def test_a_chart_may_come_from_a_mirror() -> None:
     assert "registry.example.net/mirror/charts" in mirrored[0]["spec"]["sourceRepos"]
 
 
+def test_argo_cd_can_take_over_what_runs() -> None:
+    """With RespectIgnoreDifferences it never gets its annotations into a custom resource that was there before."""
+    assert plan(of()).argocd[-1]["spec"]["syncPolicy"]["syncOptions"] == ["ServerSideApply=true", "PruneLast=true"]
+
+
 def test_a_commit_needs_no_new_project() -> None:
     """Whatever a key adds inside the namespace is allowed from the beginning; rights and Secrets are not."""
     many = sample(
