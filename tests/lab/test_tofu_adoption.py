@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from running_lab import Database
@@ -87,3 +88,65 @@ def test_what_the_state_lost_is_found_again(project: Project) -> None:
     project.up("tofu")
     assert project.identities() == before
     assert project.pgha("plan", "hands", "--check").returncode == 0
+
+
+def planned(project: Project) -> dict[str, str]:
+    """Object → what `pgha plan` foresees for it."""
+    done = project.pgha("plan", "hands", "--output", "json")
+    assert done.returncode == 0, done.stdout
+    facts = json.loads(done.stdout[done.stdout.index("{\n") : done.stdout.rindex("}") + 1])
+    return {change["object"]: change["action"] for change in facts["changes"]}
+
+
+def _meant(obj: dict[str, Any]) -> dict[str, Any]:
+    """An object without the book-keeping of its owners, the tree's notes for Argo CD among it."""
+    meta = {key: obj["metadata"].get(key) for key in ("name", "labels", "ownerReferences")}
+    return {key: value for key, value in obj.items() if key not in {"metadata", "status"}} | {"metadata": meta}
+
+
+def uids(project: Project) -> dict[str, str]:
+    return {name: value.split()[0] for name, value in project.identities().items()}
+
+
+def test_to_argo_cd_and_back_no_object_is_made_anew(project: Project) -> None:
+    """OpenTofu's half, with an Argo CD that finds no repository: what runs is exactly what OpenTofu left.
+
+    That Argo CD takes it over is docs/tutorial/argocd.md, which a test runs.
+    """
+    if not project.kubectl("get", "crd", "applications.argoproj.io", "--ignore-not-found"):
+        pytest.skip("NOT RUN: no Argo CD in the lab (lab up --with argocd)")
+    adopted(project)
+    before, password = uids(project), project.password()
+    repository = 'gitops: { repoURL: "http://git.example.com/hands.git" }\nsilence: [PGHA-W607, PGHA-W812]\n'
+    path = project.folder / "clusters" / "hands.yaml"
+
+    project.write(revision=2, delivery="argocd")
+    path.write_text(path.read_text().replace("silence: [PGHA-W607]\n", repository))
+    actions = planned(project)
+    assert actions["Cluster hands-of-a-test/hands"] == "forget"
+    assert actions["Application argocd/hands"] == "create"
+    assert not {"destroy", "replace"} & set(actions.values())
+    applied = project.pgha("apply", "hands")
+    assert applied.returncode == 0, applied.stdout
+    assert "let go of Cluster hands-of-a-test/hands, which runs on" in applied.stdout
+    assert "kubernetes_manifest.cluster_hands" not in project.tofu("state", "list").stdout
+    assert (uids(project), project.password()) == (before, password)
+    assert planned(project) == {}
+
+    tree = project.folder / "kubernetes" / "applications" / "hands" / "manifests"
+    assert project.pgha("synth", "hands").returncode == 0
+    text = "".join(path.read_text() for path in sorted(tree.glob("*.yaml")))
+    manager = ("--server-side", "--dry-run=server", "--force-conflicts", "--field-manager=argocd-controller")
+    tried = project.database.kubectl("apply", *manager, "--filename=-", "--output=json", stdin=text)
+    live = project.database.kubectl("get", "--filename=-", "--output=json", stdin=text)
+    one, other = ([_meant(obj) for obj in json.loads(answer)["items"]] for answer in (tried, live))
+    assert one == other, "what Argo CD would apply is what runs"
+
+    project.write(revision=2)
+    actions = planned(project)
+    assert actions["Cluster hands-of-a-test/hands"] == "adopt"
+    assert actions["Application argocd/hands"] == "destroy"
+    applied = project.pgha("apply", "hands")
+    assert applied.returncode == 0, applied.stdout
+    assert (uids(project), project.password()) == (before, password)
+    assert planned(project) == {}

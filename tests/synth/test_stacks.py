@@ -169,8 +169,8 @@ def test_an_encrypted_state_asks_for_its_passphrase() -> None:
     assert sealed["key_provider"]["pbkdf2"]["passphrase"] == {"passphrase": "${var.state_passphrase}"}
     assert sealed["method"]["aes_gcm"]["passphrase"] == {"keys": "${key_provider.pbkdf2.passphrase}"}
     assert sealed["state"] == sealed["plan"]
-    assert sealed["state"]["method"] == "${method.aes_gcm.passphrase}"
-    assert sealed["state"]["fallback"] == {"method": "${method.unencrypted.before}"}
+    assert sealed["state"]["method"] == "method.aes_gcm.passphrase"
+    assert sealed["state"]["fallback"] == {"method": "method.unencrypted.before"}
 
 
 def test_without_the_word_nothing_is_encrypted(of_lab: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from pgha.cli.options import ClusterArgument, Format, Kubeconfig, Output
 from pgha.config import UserError
+from pgha.engines import plan as desired
 
 Destroy = Annotated[
     list[str] | None,
@@ -30,6 +31,7 @@ def run(
     from pgha.cli.plan import begin
     from pgha.delivery import planning
     from pgha.delivery.changes import read
+    from pgha.delivery.ownership import let_go
     from pgha.delivery.progress import Progress
 
     progress = Progress()
@@ -43,6 +45,7 @@ def run(
     with progress.phase("apply"):
         made = planning.Prepared(path=path, plan=plan)
         done = planning.apply(api, tofu, made, frozenset(destroy or []), progress.say)
+        done += let_go(api, source.cluster, desired(source.cluster))
     if output is Format.JSON:
         facts = {"cluster": source.cluster.name, "changes": done, "seconds": round(progress.total, 1)}
         typer.echo(json.dumps(facts, indent=2))

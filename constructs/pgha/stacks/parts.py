@@ -45,9 +45,9 @@ def _encrypt(stack: TerraformStack) -> None:
     """
     passphrase = {"type": "string", "sensitive": True, "description": "16 characters or more; never in Git"}
     stack.add_override(f"variable.{_PASSPHRASE}", passphrase)
-    sealed = {
-        "method": "${method.aes_gcm.passphrase}",
-        "fallback": {"method": "${method.unencrypted.before}"},
+    sealed = {  # a method is a bare reference in JSON; OpenTofu takes no template there
+        "method": "method.aes_gcm.passphrase",
+        "fallback": {"method": "method.unencrypted.before"},
     }
     encryption = {
         "key_provider": {"pbkdf2": {"passphrase": {"passphrase": f"${{var.{_PASSPHRASE}}}"}}},

@@ -147,7 +147,7 @@ COMMON: Rules = {
     "backend.encryption": (
         Case(
             level=Level.NOTHING,
-            reason="the next apply encrypts the state; from then on nobody reads it without the passphrase",
+            reason="the next apply that changes something encrypts the state; it needs the passphrase from then on",
             when=lambda change: bool(change.new == "passphrase"),
             said="from none to passphrase",
         ),
