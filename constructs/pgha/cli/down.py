@@ -86,11 +86,11 @@ def _with_state(api: "Api", source: Source, kubeconfig: Path | None) -> "Tofu | 
         UserError: The state cannot be read, or somebody works on it.
     """
     from pgha.cli.output import TERRAFORM
-    from pgha.delivery.planning import is_free
+    from pgha.delivery.planning import holds_objects
     from pgha.delivery.preflight import namespace_of
     from pgha.delivery.tofu import prepare
 
     folder = source.root / TERRAFORM / "stacks" / source.cluster.name
     namespace_of(api, source.cluster)
     tofu, _ = prepare(folder, kubeconfig) if (folder / "cdk.tf.json").is_file() else (None, "")
-    return tofu if tofu is not None and is_free(tofu) else None
+    return tofu if tofu is not None and holds_objects(tofu) else None

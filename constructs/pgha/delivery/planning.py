@@ -89,9 +89,9 @@ def apply(api: Api, tofu: Tofu, prepared: Prepared, named: frozenset[str], say: 
     begun.touch()
     try:
         done = tofu.apply(say, prepared.path, prepared.plan.titles())
-        begun.unlink()
+        begun.unlink(missing_ok=True)
     except TofuError as error:
-        begun.unlink()
+        begun.unlink(missing_ok=True)
         held = _held(api, prepared.plan)
         if not held:
             raise
@@ -107,7 +107,7 @@ def apply(api: Api, tofu: Tofu, prepared: Prepared, named: frozenset[str], say: 
     ]
 
 
-def is_free(tofu: Tofu) -> bool:
+def holds_objects(tofu: Tofu) -> bool:
     """Whether the state holds anything.
 
     Raises:
