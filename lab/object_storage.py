@@ -88,7 +88,11 @@ def _plugin_secrets() -> list[Object]:
 
 
 def _plugin() -> list[Object]:
-    """The module's manifest with released images, and a pod that leaves a dead node as soon as the operator's do."""
+    """The module's manifest with released images, and two pods that both answer, on two nodes.
+
+    The operator does nothing about a cluster, failover included, while the plugin does not answer (measured). Its own
+    leader election would let only one of two answer; what it guards may be done twice.
+    """
     text = programs.program("plugin-barman-cloud", "plugin-barman-cloud.yaml").read_text()
     version = programs.tool("plugin-barman-cloud").version
     found = [obj for obj in YAML(typ="safe").load_all(text) if not obj["apiVersion"].startswith("cert-manager.io/")]
@@ -100,6 +104,13 @@ def _plugin() -> list[Object]:
             container = pod["containers"][0]
             container |= {"image": f"{_PLUGIN}:v{version}", "imagePullPolicy": "IfNotPresent"}
             container["readinessProbe"] |= {"initialDelaySeconds": 1, "periodSeconds": 2}
+            container["args"].remove("--leader-elect")
+            obj["spec"] |= {"replicas": 2, "strategy": {"type": "RollingUpdate"}}
+            pod["topologySpreadConstraints"] = [
+                {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
+                 "nodeTaintsPolicy": "Honor", "labelSelector": {"matchLabels": {"app": "barman-cloud"}},
+                 "matchLabelKeys": ["pod-template-hash"]}
+            ]  # fmt: skip
             pod["tolerations"] = [
                 {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute",
                  "tolerationSeconds": 5}
