@@ -91,8 +91,8 @@ class PlatformStack(TerraformStack):
         described = list(clusters)
         self._on_request(_groups(described), namespace, operator)
         argocds = {cluster.gitops.argocd_namespace for cluster in described if cluster.delivery == "argocd"}
-        for namespace in sorted(argocds):
-            self._health(namespace)
+        for argocd in sorted(argocds):
+            self._health(argocd)
 
     def _on_request(self, groups: set[str], operators: NamespaceV1, operator: TerraformElement) -> None:
         if "external-secrets.io" in groups:

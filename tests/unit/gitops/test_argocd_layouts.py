@@ -8,9 +8,9 @@ from ruamel.yaml import YAML
 from pgha.config.model import Cluster
 from pgha.engines import plan
 from pgha.gitops import tree
-from pgha.resources.argocd_health import health
 from pgha.gitops.parents import parent
 from pgha.resources.argocd import KINDS
+from pgha.resources.argocd_health import health
 from tests.support import balancer, postgres_ha, sample
 
 WINDOW = {"name": "office", "kind": "deny", "schedule": "0 8 * * 1-5", "duration": "10h", "timeZone": "Europe/Madrid"}
