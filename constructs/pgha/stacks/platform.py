@@ -57,6 +57,20 @@ _OPERATOR_VALUES: dict[str, Any] = {
 }
 """Value names are chart 0.29.0's, flags those of `manager controller` 1.30.0 (internal/cmd/manager/controller)."""
 
+_PLUGIN = {"app.kubernetes.io/name": "plugin-barman-cloud", "app.kubernetes.io/instance": "plugin-barman-cloud"}
+_PLUGIN_VALUES: dict[str, Any] = {
+    "crds": {"create": True},
+    # While the plugin does not answer, the operator does nothing about a cluster that uses it, no failover either
+    # (docs/adr/0032). Of two that elect a leader only one answers; without the election both do.
+    "replicaCount": 2,
+    "additionalArgs": ["--leader-elect=false"],
+    "topologySpreadConstraints": [
+        _OPERATOR_VALUES["topologySpreadConstraints"][0] | {"labelSelector": {"matchLabels": _PLUGIN}}
+    ],
+    "tolerations": _OPERATOR_VALUES["tolerations"],
+}
+"""Value names are chart 0.7.0's, the flag the plugin's own; the last one given counts."""
+
 
 class PlatformStack(TerraformStack):
     """Operators as Helm releases of exact versions, and what Argo CD must know of them.
@@ -120,7 +134,7 @@ class PlatformStack(TerraformStack):
                     namespace=operators,
                     repository="https://cloudnative-pg.github.io/charts",
                     version="0.7.0",
-                    values={"crds": {"create": True}},
+                    values=_PLUGIN_VALUES,
                     after=[operator, certificates],
                 )
 
