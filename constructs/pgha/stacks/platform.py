@@ -93,17 +93,17 @@ class PlatformStack(TerraformStack):
             version="0.16.1",
             values={"frrk8s": {"enabled": False}},  # layer 2 only: no BGP daemon
         )
-        namespace = self._namespace("cnpg-system", {})
+        operators = self._namespace("cnpg-system", {})
         operator = self._release(
             "cloudnative-pg",
-            namespace=namespace,
+            namespace=operators,
             repository="https://cloudnative-pg.github.io/charts",
             version="0.29.0",
             values=_OPERATOR_VALUES,
         )
-        self._budget("cloudnative-pg", namespace, _OPERATOR)
+        self._budget("cloudnative-pg", operators, _OPERATOR)
         described = list(clusters)
-        self._on_request(_groups(described), namespace, operator)
+        self._on_request(_groups(described), operators, operator)
         argocds = {cluster.gitops.argocd_namespace for cluster in described if cluster.delivery == "argocd"}
         for argocd in sorted(argocds):
             self._health(argocd)
