@@ -78,9 +78,7 @@ def plan(cluster: Cluster) -> Plan:
             Requirement(api_version="argoproj.io/v1alpha1", kind=kind, brought_by="Argo CD")
             for kind in ("AppProject", "Application")
         ]
-    return Plan(
-        secrets=secrets, stack=objects, tree=tree, argocd=argocd, requirements=requirements, release=release
-    )
+    return Plan(secrets=secrets, stack=objects, tree=tree, argocd=argocd, requirements=requirements, release=release)
 
 
 def _is_argocds(cluster: Cluster, obj: Object) -> bool:
