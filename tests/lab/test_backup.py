@@ -248,7 +248,7 @@ def test_archiving_catches_up_after_the_store_was_away(archived: Archived, figur
     ("words", "said"),
     [
         (["restore", "{file}", "--at", "2020-01-01T00:00:00Z", "--as", "x"], "must not lie before the first moment"),
-        (["restore", "{file}", "--at", "2026-11-21", "--as", "Not a name"], "2 problems, nothing was written"),
+        (["restore", "{file}", "--at", "2026-11-21", "--as", "Not a name"], "3 problems, nothing was written"),
         (["restore", "{file}", "--at", "2099-01-01T00:00:00Z", "--as", "x"], "must not lie in the future"),
         (["backup", "list", "clusters/lab.yaml"], "describes no backup"),
         (["backup", "show", "{file}"], "backup takes a cluster, or list or prove and a cluster"),
