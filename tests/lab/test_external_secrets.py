@@ -20,6 +20,7 @@ from custom_resources import install_crds
 from running_lab import Database, Finished, eventually, run
 from secrets_manager import REGION, SecretsManager, Stand, secrets_manager
 
+from lab.home import KUBECONFIG
 from pgha.config import load
 from pgha.engines import plan
 
@@ -85,12 +86,16 @@ class Vault:
         self.entries.put(ENTRIES[user], **({"username": user, "password": self.passwords[user]} | value))
 
     def pgha(self, *words: str) -> Finished:
-        done = run(str(Path(sys.executable).with_name("pgha")), *words)
+        done = run(str(Path(sys.executable).with_name("pgha")), *words, f"--kubeconfig={KUBECONFIG}")
         self.printed.append(done.out)
         return done
 
     def up(self, timeout: int = 300) -> Finished:
         return self.pgha("up", str(self.file), f"--timeout={timeout}")
+
+    def down(self) -> None:
+        done = self.pgha("down", str(self.file), "--destroy=vault")
+        assert done.code == 0, done.out
 
     def get(self, *words: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(
@@ -144,10 +149,11 @@ def vault(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file.write_text(FILE)
     with secrets_manager() as entries:
         vault = Vault(database, entries, file)
+        vault.down()  # what an interrupted run may have left
         try:
             yield vault
         finally:
-            vault.pgha("down", str(file), "--yes")
+            vault.down()
 
 
 def test_up_waits_for_the_secrets_and_says_which(vault: Vault) -> None:
