@@ -131,7 +131,7 @@ def test_an_api_server_that_goes_away_in_the_middle(nothing: Project, tmp_path: 
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(original.replace(found.group(1), relay.url))
     process = nothing.start("up", nothing.name, KUBECONFIG=str(kubeconfig))
-    until(process, "creating Cluster", within=120)
+    until(process, "creating Cluster", within=300)
     eventually(lambda: nothing.cluster()["metadata"]["uid"], within=30)
     relay.cut()
     printed = ended(process, within=120)
@@ -148,7 +148,7 @@ def test_an_api_server_that_goes_away_in_the_middle(nothing: Project, tmp_path: 
 
 def test_ctrl_c_lets_opentofu_write_its_state_and_a_second_apply_waits_for_nobody(nothing: Project) -> None:
     process = nothing.start("up", nothing.name)
-    until(process, "creating Cluster", within=120)
+    until(process, "creating Cluster", within=300)
     second = nothing.pgha("up", nothing.name)
     assert second.returncode == 2, second.stdout
     assert f"another OpenTofu works on the state of stack {nothing.name}" in second.stdout
@@ -166,7 +166,7 @@ def test_ctrl_c_lets_opentofu_write_its_state_and_a_second_apply_waits_for_nobod
 
 def test_a_second_ctrl_c_ends_it_at_once_and_the_next_run_takes_over_what_there_is(nothing: Project) -> None:
     process = nothing.start("up", nothing.name)
-    until(process, "creating Cluster", within=120)
+    until(process, "creating Cluster", within=300)
     before = eventually(lambda: nothing.cluster()["metadata"]["uid"], within=30)
     process.send_signal(signal.SIGINT)
     until(process, "OpenTofu ends what it has begun", within=10)
