@@ -59,11 +59,11 @@ CASES = [lambda _: None, two_primaries, nobody_may_ask, hostile, nothing_measure
 NAMES = ["kept", "broken", "unread", "hostile", "nothing"]
 
 
-@pytest.mark.parametrize("change", CASES, ids=NAMES)
-@pytest.mark.parametrize("bitnami", [False, True], ids=["cloudnative-pg", "bitnami"])
+@pytest.mark.parametrize(
+    ("change", "bitnami"),
+    [*((case, False) for case in CASES), (CASES[0], True), (nobody_may_ask, True), (nothing_measured, True)],
+)
 def test_facts_have_the_published_shape(change: Callable[[Readings], None], bitnami: bool) -> None:
-    if bitnami and change in {two_primaries, hostile}:
-        pytest.skip("instances have other names there")
     facts = report(change, bitnami=bitnami).facts()
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(json.loads(json.dumps(facts)), SCHEMA)
