@@ -25,12 +25,17 @@ def run(
 
     Example: pgha status lab --watch
     """
-    from pgha.delivery.kubernetes import Api
-    from pgha.delivery.target import choose
-    from pgha.verify.glance import glance
+    from concurrent.futures import ThreadPoolExecutor
 
-    found = find(cluster).cluster
-    api = Api.connect(choose(kubeconfig, start=False).kubeconfig)
+    from pgha.delivery.target import choose
+
+    with ThreadPoolExecutor(1) as pool:  # to ask the lab takes as long as to load the rest
+        target = pool.submit(choose, kubeconfig, start=False)
+        from pgha.delivery.kubernetes import Api
+        from pgha.verify.glance import glance
+
+        found = find(cluster).cluster
+    api = Api.connect(target.result().kubeconfig)
     if watch:
         _watch(lambda: glance(api, found))
         return
