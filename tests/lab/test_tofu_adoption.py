@@ -120,7 +120,7 @@ def test_to_argo_cd_and_back_no_object_is_made_anew(project: Project) -> None:
     repository = 'gitops: { repoURL: "http://git.example.com/hands.git" }\nsilence: [PGHA-W607, PGHA-W812]\n'
     path = project.folder / "clusters" / "hands.yaml"
 
-    project.write(revision=2, delivery="argocd")
+    project.write(revision=project.revision, delivery="argocd")
     path.write_text(path.read_text().replace("silence: [PGHA-W607]\n", repository))
     actions = planned(project)
     assert actions["Cluster hands-of-a-test/hands"] == "forget"
@@ -142,7 +142,7 @@ def test_to_argo_cd_and_back_no_object_is_made_anew(project: Project) -> None:
     one, other = ([_meant(obj) for obj in json.loads(answer)["items"]] for answer in (tried, live))
     assert one == other, "what Argo CD would apply is what runs"
 
-    project.write(revision=2)
+    project.write(revision=project.revision)
     actions = planned(project)
     assert actions["Cluster hands-of-a-test/hands"] == "adopt"
     assert actions["Application argocd/hands"] == "destroy"

@@ -97,6 +97,7 @@ class Project:
         self.namespace = f"{name}-of-a-test"
         self.address = address
         self.stack = folder / "terraform" / "stacks" / name
+        self.revision = 1
         self.way: Way | None = None
         self.snapshots: dict[Way, dict[str, Any]] = {}
         self.printed: list[str] = []
@@ -108,6 +109,7 @@ class Project:
 
     def write(self, revision: int = 1, more: str = "", delivery: str = "tofu") -> None:
         """The cluster file, with more top-level keys as text."""
+        self.revision = revision
         text = _FILE.format(name=self.name, namespace=self.namespace, address=self.address, delivery=delivery)
         path = self.folder / "clusters" / f"{self.name}.yaml"
         path.write_text(f"{text}credentials: {{ revision: {revision} }}\n{more}")
