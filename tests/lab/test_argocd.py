@@ -217,7 +217,7 @@ def test_the_stack_and_argo_cd_never_fight(workshop: Workshop) -> None:
 
 
 def test_it_never_flaps(workshop: Workshop, figures: list[str]) -> None:
-    """A minute; ten of them by hand are in docs/explanation/gitops.md."""
+    """A minute; a longer look by hand is in docs/explanation/gitops.md."""
     eventually(synced, within=180)
     seen: list[tuple[str, str]] = []
     deadline = time.monotonic() + 60
