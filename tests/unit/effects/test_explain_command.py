@@ -50,7 +50,7 @@ def test_the_working_tree_is_compared_with_head(project: Path) -> None:
     assert code == 0
     assert output.startswith("shop (clusters/shop.yaml, HEAD → the working tree): 1 change, at worst: new volume\n")
     assert "new volume  instances: 3 → 4\n" in output
-    assert "touches: Cluster shop/shop, PersistentVolumeClaim shop/shop-*" in output
+    assert "touches: Cluster shop/shop, Pod shop/shop-*, PersistentVolumeClaim shop/shop-*" in output
 
 
 def test_two_revisions(project: Path) -> None:

@@ -8,7 +8,7 @@ from pgha.config.rules.registry import Findings, finding, rule
     "PGHA-E310",
     must="prove itself by password, since it owns a database",
     remedy="delete authentication, or let another user own the database and name this one's databases and privileges",
-    source="CloudNativePG: bootstrap.initdb.secret; docs/adr/0030",
+    source="CloudNativePG: bootstrap.initdb.secret; docs/adr/0033",
     reads=["users", "databases", "engine"],
 )
 def owners(cluster: Cluster) -> Findings:

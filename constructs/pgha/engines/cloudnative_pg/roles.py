@@ -2,7 +2,7 @@
 
 For a DatabaseRole the operator signs a certificate with the cluster's own client authority, keeps it in the Secret
 `NAME-USER-client-cert` (tls.crt, tls.key) and renews it a week before its 90 days are over (v1.30:
-internal/controller/databaserole_pki.go). Its key is in no Git, state or plan (docs/adr/0030).
+internal/controller/databaserole_pki.go). Its key is in no Git, state or plan (docs/adr/0033).
 """
 
 from pgha.config.model import CLIENT_CERTIFICATE, Cluster, User
