@@ -109,7 +109,6 @@ def test_a_node_that_lost_power_rejoins(whole: Database) -> None:
     status = run(".venv/bin/lab", "status")
     assert status.code == 1
     assert re.search(rf"^{name}\s+stopped$", status.out, re.MULTILINE)
-    whole.keep_busy()
     started = run(".venv/bin/lab", "node", "start", name)
     assert started.code == 0, started.out
     whole.heal()
