@@ -34,9 +34,9 @@ format: $(READY) ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check $(BROWSER) ## All tests: unit, synth, and end to end on the lab
+test: check $(BROWSER) ## Tests: unit, synth, and end to end on the lab; LONG=1 adds the long ones
 	$(BIN)/python -m tests.debian
-	$(BIN)/pytest
+	PGHA_LONG=$(LONG) $(BIN)/pytest
 
 fuzz: $(READY) ## Search for cluster files that break the loader, the rules or explain: 5,000 each, minutes
 	PGHA_EXAMPLES=5000 $(BIN)/pytest tests/unit/config/test_config_properties.py tests/unit/effects/test_effects_properties.py

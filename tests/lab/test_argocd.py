@@ -129,6 +129,7 @@ def test_an_invalid_object_is_refused_and_nothing_else_happens(workshop: Worksho
     assert ask("select answer from kept") == 42
 
 
+@pytest.mark.long
 def test_an_image_that_does_not_exist_never_takes_the_primary(workshop: Workshop, figures: list[str]) -> None:
     main, identity = primary(), servers()[primary()]
     workshop.commit("a newer image", {"postgresql.image": "ghcr.io/cloudnative-pg/postgresql:17.99-nowhere"})
@@ -205,6 +206,7 @@ def generations() -> dict[str, str]:
     return found
 
 
+@pytest.mark.long
 def test_the_stack_and_argo_cd_never_fight(workshop: Workshop) -> None:
     before = generations()
     for _ in range(3):
@@ -216,6 +218,7 @@ def test_the_stack_and_argo_cd_never_fight(workshop: Workshop) -> None:
     assert generations() == before
 
 
+@pytest.mark.long
 def test_it_never_flaps(workshop: Workshop, figures: list[str]) -> None:
     """A minute; a longer look by hand is in docs/explanation/gitops.md."""
     eventually(synced, within=180)
@@ -246,6 +249,7 @@ def test_a_pause_lasts_until_somebody_resumes(workshop: Workshop) -> None:
     eventually(lambda: parameter() == "4MB", within=180)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "pod",
     ["app.kubernetes.io/name=argocd-redis", "app.kubernetes.io/name=argocd-application-controller"],
@@ -268,6 +272,7 @@ def test_no_password_is_where_argo_cd_could_show_it(workshop: Workshop) -> None:
     assert password() not in workshop.git("log", "--patch")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layout", ["application-set", "app-of-apps"])
 def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, figures: list[str]) -> None:
     """The running cluster gets another maker of its Application, and nothing else happens to it."""
@@ -309,6 +314,7 @@ def look_again(layout: str) -> None:
     kubectl("annotate", "applicationsets.argoproj.io/clusters", *words)
 
 
+@pytest.mark.long
 def test_delivery_changes_hands_without_touching_a_pod(workshop: Workshop, figures: list[str]) -> None:
     """From Argo CD to pgha's own apply and back; each is the only owner afterwards, so a field that goes is gone."""
     before = identities(*DATA) | servers()

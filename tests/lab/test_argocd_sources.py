@@ -11,7 +11,7 @@ from pgha.config import load
 from pgha.engines import plan
 from pgha.gitops import tree
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture

@@ -185,6 +185,7 @@ def schedule_soon() -> None:
     kubectl("patch", name, f"--namespace={NAMESPACE}", "--type=merge", f"--patch={json.dumps(change)}")
 
 
+@pytest.mark.long
 def test_the_schedule_fires_and_the_next_up_takes_it_back(archived: Archived) -> None:
     def fired() -> list[dict[str, Any]]:
         return [one for one in archived.list()["backups"] if not one["onDemand"] and one["restorable"]]
@@ -206,6 +207,7 @@ def test_the_last_backup_is_proven_and_nothing_is_left(archived: Archived, figur
     figures.append(f"backup proven, table by table: {proven['seconds']:.0f} s")
 
 
+@pytest.mark.long
 def test_fails_to_prove_a_damaged_backup(archived: Archived) -> None:
     newest = archived.list()["backups"][0]
     where, file = in_bucket(f"archived/base/{newest['id']}/data.tar.gz")
@@ -221,6 +223,7 @@ def test_fails_to_prove_a_damaged_backup(archived: Archived) -> None:
     assert kubectl("get", "namespace", "archived-proof", "--ignore-not-found") == ""
 
 
+@pytest.mark.long
 def test_archiving_catches_up_after_the_store_was_away(archived: Archived, figures: list[str]) -> None:
     kubectl("scale", "deployment/s3", f"--namespace={object_storage.NAMESPACE}", "--replicas=0")
     try:

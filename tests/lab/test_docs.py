@@ -58,13 +58,23 @@ def shows(output: str, line: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+LONG = {"argocd.md", "back-up-and-restore.md"}
+"""Pages that bring an extra up and make clusters of their own."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.long] * (page.name in LONG), id=str(page.relative_to(ROOT)))
+        for page in PAGES
+    ],
+)
 def test_commands_of(page: Path, whole: Database) -> None:
     steps = [command for command in commands(page) if command.words not in NOT_HERE]
     marks = [f"--- {number} ---" for number in range(len(steps))]
     script = "\n".join(f"echo '{mark}'\n{step.words}" for mark, step in zip(marks, steps, strict=True))
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, text=True, check=False, timeout=600,
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, text=True, check=False, timeout=1200,
         env=clean_environment() | {"PATH": f"{ROOT}/.venv/bin:{clean_environment()['PATH']}"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip

@@ -27,7 +27,7 @@ from pgha.config.model import Cluster
 from pgha.engines import plan
 from tests.support import trio
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 PAGE = (ROOT / "docs" / "how-to" / "move-from-bitnami.md").read_text()
 ADDRESS, POOL = "192.168.10.117", ["192.168.10.117-192.168.10.118"]  # beside the pool of `lab`: they may not overlap
