@@ -98,8 +98,13 @@ class Database:
         return {item["metadata"]["name"]: item for item in items}
 
     def whole(self) -> bool:
+        """Whether the operator says so and every instance agrees: of a node that is just back it knows less."""
         status = self.status()
-        return bool(status.get("readyInstances") == 3 and status["phase"] == "Cluster in healthy state")
+        if status.get("readyInstances") != 3 or status["phase"] != "Cluster in healthy state":
+            return False
+        roles = [self.in_pod(pod, "select pg_is_in_recovery()") for pod in self.pods()]
+        following = self.in_pod(status["currentPrimary"], "select count(*) from pg_stat_replication")
+        return sorted(roles) == ["f", "t", "t"] and following == "2"
 
     def in_pod(self, pod: str, sql: str) -> str:
         """Ask one instance over its local socket."""
