@@ -24,7 +24,7 @@ from running_lab import ROOT, Database, clean_environment, eventually, run
 from lab import kubernetes
 from pgha.verify.registry import checks
 
-pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 PGHA = str(ROOT / ".venv/bin/pgha")
 NAMESPACE = "broken"
