@@ -18,8 +18,10 @@ def put_back(whole: Database) -> Iterator[None]:
     assert again.code == 0, again.out
 
 
-def test_no_acknowledged_write_is_lost(put_back: None, figures: list[str]) -> None:
-    causes = "pod,switchover,node-with-operator"
+@pytest.mark.parametrize(
+    "causes", ["node-with-operator", pytest.param("pod,switchover,rollout,node", marks=pytest.mark.long)]
+)
+def test_no_acknowledged_write_is_lost(put_back: None, causes: str, figures: list[str]) -> None:
     done = run(".venv/bin/python", "benchmarks/outage.py", "--running", "--runs=1", f"--causes={causes}")
     assert done.code == 0, done.out
     rows = {row["cause"]: row for row in ROW.finditer(done.out)}
