@@ -1,5 +1,6 @@
 """Databases, users, networks and the pooler."""
 
+from pgha.config.changes import Change
 from pgha.engines.cloudnative_pg.effects.words import (
     ACCESS,
     CLUSTER,
@@ -16,6 +17,16 @@ from pgha.engines.cloudnative_pg.effects.words import (
 )
 from pgha.engines.effects import Case, Level, Rules
 from pgha.engines.effects.common import SAME_SET, fewer, goes, refused
+
+_CERTIFIED = ("DatabaseRole {namespace}/{name}-{entry}", *CLUSTER)
+"""A role with a certificate, and its lines in pg_hba."""
+
+
+def _certified(change: Change) -> bool:
+    """Whether the user logs in with a certificate, in the old file or in the new one."""
+    users = (*change.before.users, *change.after.users)
+    return any(user.name == change.entry and user.authentication == "cert" for user in users)
+
 
 DATABASES: Rules = {
     "databases[].name": (
@@ -53,6 +64,22 @@ DATABASES: Rules = {
     "users[].name": (
         Case(
             level=Level.BY_HAND,
+            reason="the operator drops no role: it stays, with its privileges; the certificate goes, a copy is good "
+            "until it expires",
+            objects=(*_CERTIFIED, *ACCESS),
+            remedy="DROP ROLE it by hand",
+            when=lambda change: goes(change) and _certified(change),
+            said="it goes, and has a certificate",
+        ),
+        access(
+            "the operator makes the role and its certificate, and a job gives its privileges",
+            *_CERTIFIED,
+            *ACCESS,
+            when=_certified,
+            said="it has a certificate",
+        ),
+        Case(
+            level=Level.BY_HAND,
             reason="the operator drops no role: it stays, with its password and privileges, and can still log in",
             objects=(*ROLE, *ACCESS),
             remedy="empty its `databases` first, or reassign what it owns and DROP ROLE it by hand",
@@ -76,7 +103,15 @@ DATABASES: Rules = {
         )
         for key in ("databases", "privileges")
     },
-    "users[].connectionLimit": (access("the operator alters the role; sessions that are open stay", *CLUSTER),),
+    "users[].connectionLimit": (
+        access(
+            "the operator alters the role; sessions that are open stay",
+            *_CERTIFIED,
+            when=_certified,
+            said="it has a certificate",
+        ),
+        access("the operator alters the role; sessions that are open stay", *CLUSTER),
+    ),
     "users[].superuser": (access("the operator alters the role", *CLUSTER),),
     "users[].authentication": (
         access(
