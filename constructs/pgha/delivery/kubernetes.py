@@ -33,6 +33,7 @@ FIELD_MANAGER = "pgha"
 _TIMEOUT_SECONDS = 15.0
 _WEBHOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
+_EXEC_ATTEMPTS = 3
 
 
 class ApiError(UserError):
@@ -187,9 +188,7 @@ class Api:
         if stdin is not None:
             query["stdin"] = "true"
         try:
-            with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
-                driver = WebsocketDriver(http, BasicRequest("GET", path, params=query), timeout)
-                done = driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
+            done = self._executed(BasicRequest("GET", path, params=query), stdin, timeout)
         except WebSocketUpgradeError as error:
             status = error.response.status_code
             raise ApiError(
@@ -201,6 +200,17 @@ class Api:
             said = " ".join([*str(done.stderr).split(), *str(done.stdout).split()])
             raise ApiError(f"{command[0]} in pod {namespace}/{pod} failed: {said}", "read what it says")
         return str(done.stdout)
+
+    def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> Any:
+        for attempt in range(_EXEC_ATTEMPTS):
+            try:
+                with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
+                    driver = WebsocketDriver(http, request, timeout)
+                    return driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
+            except httpx2.ConnectError:  # nothing has run yet: a handshake among many at once went wrong (seen once)
+                if attempt + 1 == _EXEC_ATTEMPTS:
+                    raise
+        raise AssertionError
 
     def _path(self, api_version: str, kind: str, namespace: str | None, name: str | None = None) -> str:
         found = self._kinds_of(api_version).get(kind)
