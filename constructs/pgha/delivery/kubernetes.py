@@ -21,6 +21,7 @@ from lightkube.core.exceptions import ApiError as LightkubeError
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.generic_client import BasicRequest
 from lightkube.core.websocket import WebsocketDriver
+from lightkube.types import ExecResponse
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -201,7 +202,7 @@ class Api:
             raise ApiError(f"{command[0]} in pod {namespace}/{pod} failed: {said}", "read what it says")
         return str(done.stdout)
 
-    def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> Any:
+    def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
         for attempt in range(_EXEC_ATTEMPTS):
             try:
                 with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
