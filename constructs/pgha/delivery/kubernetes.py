@@ -4,6 +4,7 @@ lightkube reads the kubeconfig and does the authentication (certificates, tokens
 service account); its typed resources would drop fields that they do not know, so objects travel as JSON here.
 """
 
+import contextlib
 import ipaddress
 import os
 import time
@@ -34,7 +35,7 @@ FIELD_MANAGER = "pgha"
 _TIMEOUT_SECONDS = 15.0
 _WEBHOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
-_EXEC_ATTEMPTS = 3
+_EXEC_RETRIES = 2
 
 
 class ApiError(UserError):
@@ -203,15 +204,16 @@ class Api:
         return str(done.stdout)
 
     def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
-        for attempt in range(_EXEC_ATTEMPTS):
-            try:
-                with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
-                    driver = WebsocketDriver(http, request, timeout)
-                    return driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
-            except httpx2.ConnectError:  # nothing has run yet: a handshake among many at once went wrong (seen once)
-                if attempt + 1 == _EXEC_ATTEMPTS:
-                    raise
-        raise AssertionError
+        for _ in range(_EXEC_RETRIES):
+            # Nothing has run yet: a handshake among many at once went wrong (seen once).
+            with contextlib.suppress(httpx2.ConnectError):
+                return self._executed_once(request, stdin, timeout)
+        return self._executed_once(request, stdin, timeout)
+
+    def _executed_once(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
+        with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
+            driver = WebsocketDriver(http, request, timeout)
+            return driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
 
     def _path(self, api_version: str, kind: str, namespace: str | None, name: str | None = None) -> str:
         found = self._kinds_of(api_version).get(kind)

@@ -18,11 +18,10 @@ from pgha.engines import engine_of
 from pgha.engines.base import Endpoint
 from pgha.resources.credentials import Login, logins
 from pgha.resources.metadata import Object, metadata
-from pgha.resources.pods import RESTRICTED_CONTAINER, secret_variable, small
+from pgha.resources.pods import RESTRICTED_CONTAINER, secret_variable, small, visitor
 
 _CONNECT_SECONDS = 5
 _POLL_SECONDS = 0.5
-_NOBODY = 65534
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,32 +166,20 @@ def _pod(cluster: Cluster, end: Endpoint, way_in: Login) -> Object:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": meta,
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": _NOBODY,
-                "runAsGroup": _NOBODY,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [
-                {
-                    "name": "psql",
-                    "image": engine_of(cluster).client_image(cluster),
-                    "command": ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", " ".join(QUERY.split())],
-                    "env": [
-                        *({"name": key, "value": value} for key, value in plain.items()),
-                        secret_variable("PGUSER", way_in.secret, "username"),
-                        secret_variable("PGPASSWORD", way_in.secret, "password"),
-                    ],
-                    "resources": small(),
-                    "securityContext": RESTRICTED_CONTAINER,
-                }
-            ],
-        },
+        "spec": visitor(
+            {
+                "name": "psql",
+                "image": engine_of(cluster).client_image(cluster),
+                "command": ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", " ".join(QUERY.split())],
+                "env": [
+                    *({"name": key, "value": value} for key, value in plain.items()),
+                    secret_variable("PGUSER", way_in.secret, "username"),
+                    secret_variable("PGPASSWORD", way_in.secret, "password"),
+                ],
+                "resources": small(),
+                "securityContext": RESTRICTED_CONTAINER,
+            }
+        ),
     }
 
 

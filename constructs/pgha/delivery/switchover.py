@@ -9,7 +9,7 @@ from pgha.config.model import Cluster
 from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api
 from pgha.engines import engine_of
-from pgha.resources.metadata import Object
+from pgha.resources.pods import is_ready
 
 _POLL_SECONDS = 0.5
 
@@ -61,15 +61,10 @@ def switch_over(
 
 def _standby(api: Api, cluster: Cluster, primary: str | None, wanted: str | None) -> str:
     pods = api.list("v1", "Pod", cluster.namespace, engine_of(cluster).instances(cluster))
-    ready = sorted(pod["metadata"]["name"] for pod in pods if _is_ready(pod) and pod["metadata"]["name"] != primary)
+    ready = sorted(pod["metadata"]["name"] for pod in pods if is_ready(pod) and pod["metadata"]["name"] != primary)
     if wanted is None and ready:
         return str(ready[0])
     if wanted is None or wanted not in ready:
         what = f"{wanted} is no standby that is ready" if wanted else "no standby is ready"
         raise UserError(what, f"choose one of: {', '.join(ready)}" if ready else "wait for one: pgha status")
     return wanted
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)

@@ -9,6 +9,8 @@ from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api, ApiError
 from pgha.engines import engine_of
 from pgha.engines.base import Readiness
+from pgha.resources.metadata import Object
+from pgha.resources.pods import is_ready
 
 _POLL_SECONDS = 2.0
 _SETTLING_SECONDS = 8.0
@@ -39,7 +41,8 @@ def until_ready(
             found = Readiness(ready=False, summary=error.what)
         if found.ready and time.monotonic() >= settled:
             return found
-        settled = settled if found.ready else begun  # its operator is at it
+        if not found.ready:
+            settled = begun  # its operator is at it
         say(found.summary)
         if found.failed or time.monotonic() >= deadline:
             reason = "cannot become ready" if found.failed else f"is not ready after {timeout:.0f} s"
@@ -68,11 +71,11 @@ def obstacles(api: Api, namespace: str, pods: Mapping[str, str], limit: int = 6)
     return lines or [f"no pod and no warning in namespace {namespace}: is the operator running?"]
 
 
-def _pod(pod: Mapping[str, Any]) -> str | None:
+def _pod(pod: Object) -> str | None:
+    if is_ready(pod):
+        return None
     status = pod.get("status") or {}
     conditions = {entry["type"]: entry for entry in status.get("conditions") or []}
-    if conditions.get("Ready", {}).get("status") == "True":
-        return None
     reasons = [
         f"{state['waiting'].get('reason')}: {state['waiting'].get('message', '')}".strip(": ")
         for state in (entry.get("state") or {} for entry in status.get("containerStatuses") or [])

@@ -21,6 +21,32 @@ RESTRICTED_CONTAINER: Object = {
 }
 
 
+_NOBODY = 65534
+
+
+def visitor(container: Object) -> Object:
+    """The spec of a pod that comes for a moment, as nobody, and asks the API server for nothing."""
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "runAsGroup": _NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+    }
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether Kubernetes sends clients to a live pod."""
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+
+
 def secret_variable(name: str, secret: str, key: str) -> Object:
     """An environment variable whose value comes from a Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from pgha.config.model import Cluster
-from pgha.verify.checks.topology import data_pods, is_ready, lag
+from pgha.resources.pods import is_ready
+from pgha.verify.checks.topology import data_pods, lag
 from pgha.verify.readings import Missing, Readings
 
 

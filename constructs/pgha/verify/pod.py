@@ -12,14 +12,13 @@ from pgha.config.model import Cluster
 from pgha.delivery.kubernetes import Api, ApiError
 from pgha.resources.credentials import Login
 from pgha.resources.metadata import Object, metadata
-from pgha.resources.pods import RESTRICTED_CONTAINER, secret_variable
+from pgha.resources.pods import RESTRICTED_CONTAINER, secret_variable, visitor
 from pgha.verify.archive import client
 from pgha.verify.readings import Missing, unread
 
 IMAGE = "docker.io/library/python:3.13-slim-trixie"
 """Any image with Python 3.11 or newer does; the client brings everything else."""
 
-_NOBODY = 65534
 _START_SECONDS = 60.0
 _PULL_SECONDS = 10.0
 """An image that could not be pulled will not be: name another with --client-image."""
@@ -142,20 +141,7 @@ def _job(cluster: Cluster, name: str, logins: list[Login], image: str) -> Object
         "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
         "securityContext": RESTRICTED_CONTAINER,
     }
-    pod = {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _NOBODY,
-            "runAsGroup": _NOBODY,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [container],
-        "volumes": [{"name": "client", "configMap": {"name": name}}],
-    }
+    pod = visitor(container) | {"volumes": [{"name": "client", "configMap": {"name": name}}]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -4,6 +4,7 @@ from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.engines import engine_of
+from pgha.resources.pods import is_ready
 from pgha.verify.ledger import Seen
 from pgha.verify.readings import Missing, Readings
 from pgha.verify.registry import Verdict, check, failed, not_applicable, not_measured, passed, verdict
@@ -25,12 +26,6 @@ def data_pods(cluster: Cluster, pods: list[dict[str, Any]]) -> list[dict[str, An
     """The pods of the instances among those of the namespace."""
     labels = dict(engine_of(cluster).instances(cluster)).items()
     return [pod for pod in pods if labels <= (pod["metadata"].get("labels") or {}).items()]
-
-
-def is_ready(pod: dict[str, Any]) -> bool:
-    """Whether Kubernetes sends clients to it."""
-    conditions = {entry["type"]: entry["status"] for entry in pod["status"].get("conditions") or []}
-    return conditions.get("Ready") == "True"
 
 
 @check(
