@@ -116,7 +116,9 @@ def application(cluster: Cluster, *, release: ChartSource | None, kinds: Sequenc
             "destination": _destination(cluster),
             "syncPolicy": {
                 "automated": {"prune": True, "selfHeal": True},
-                "syncOptions": ["ServerSideApply=true", "PruneLast=true"],
+                # In the background, since CloudNativePG 1.30.0 makes the Deployment of a Pooler anew for as long as the
+                # Pooler waits in the foreground for it to go: neither ever does (cloudnative-pg issue 11360).
+                "syncOptions": ["ServerSideApply=true", "PruneLast=true", "PrunePropagationPolicy=background"],
                 # Without end, since an operator may be away for longer than any number of attempts, and each time with
                 # the newest commit, since that may be the one that mends it.
                 "retry": {

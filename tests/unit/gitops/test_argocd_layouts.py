@@ -120,7 +120,8 @@ def test_a_chart_may_come_from_a_mirror() -> None:
 
 def test_argo_cd_can_take_over_what_runs() -> None:
     """With RespectIgnoreDifferences it never gets its annotations into a custom resource that was there before."""
-    assert plan(of()).argocd[-1]["spec"]["syncPolicy"]["syncOptions"] == ["ServerSideApply=true", "PruneLast=true"]
+    options = plan(of()).argocd[-1]["spec"]["syncPolicy"]["syncOptions"]
+    assert options == ["ServerSideApply=true", "PruneLast=true", "PrunePropagationPolicy=background"]
 
 
 def test_a_commit_needs_no_new_project() -> None:
