@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lab import cgroups, cluster, kubernetes, node, relay
-from lab.home import KUBECONFIG
+from lab.home import KUBECONFIG, locked
 from lab.programs import Extra
 from lab.steps import LabError, console
 from lab.timers import Pace
@@ -47,6 +47,21 @@ def up(
     Example: lab up --nodes 3 --with argocd
     """
     cluster.up(nodes, timers, extras or [])
+
+
+@app.command()
+def build(
+    extras: Annotated[
+        list[Extra] | None,
+        typer.Option("--with", help="What to have beside the cluster; may be given again."),
+    ] = None,
+) -> None:
+    """Build all that `lab up` would, and start nothing.
+
+    Example: lab build --with argocd
+    """
+    with locked():
+        cluster.build(extras or [])
 
 
 @app.command()

@@ -72,7 +72,7 @@ def up(count: int | None, timers: Pace | None = None, wanted_extras: Sequence[Ex
             )
         started = time.monotonic()
         if not (found and found.complete and _whole(nodes(wanted))):
-            build()
+            build(wanted_extras)
             _refuse_other_images(found)
             found = _assemble(Record(wanted, store.folder().name, pace, extras=found.extras if found else ()))
         for name in wanted_extras:
@@ -86,12 +86,10 @@ def up(count: int | None, timers: Pace | None = None, wanted_extras: Sequence[Ex
         )
 
 
-def build() -> None:
+def build(wanted_extras: Sequence[Extra] = ()) -> None:
     """Everything that is cached: programs, trees, images."""
-    for name in programs.FOR_A_CLUSTER:
-        programs.build(programs.tool(name))
-    programs.forget_modules()
-    for tree in rootfs.FOR_A_CLUSTER:
+    programs.build_all([*programs.FOR_A_CLUSTER, *(tool for name in wanted_extras for tool in programs.EXTRAS[name])])
+    for tree in (*rootfs.FOR_A_CLUSTER, *([rootfs.SERVICES] if wanted_extras else [])):
         rootfs.build(tree)
     rootfs.unpack(rootfs.NODE)
     store.build()

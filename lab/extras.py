@@ -10,9 +10,7 @@ from lab.topology import Node
 
 def build(name: programs.Extra) -> None:
     """Everything of an extra that is cached."""
-    for tool in programs.EXTRAS[name]:
-        programs.build(programs.tool(tool))
-    programs.forget_modules()
+    programs.build_all(programs.EXTRAS[name])
     rootfs.build(rootfs.SERVICES)
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -126,7 +126,6 @@ def build(wanted: Tool) -> Path:
         for name in wanted.files:
             _copy(shipped(wanted, name), partial / name)
     partial.rename(wanted.folder)
-    shutil.rmtree(GO_CACHE / "build", ignore_errors=True)  # gigabytes that only this tool could have used again
     return wanted.folder
 
 
@@ -196,6 +195,11 @@ def _default_name(package: str) -> str:
     return words[-2] if words[-1][0] == "v" and words[-1][1:].isdigit() else words[-1]
 
 
-def forget_modules() -> None:
-    """Remove downloaded module sources: nothing needs them once the programs are built."""
+def build_all(names: Iterable[str]) -> None:
+    """Build these tools, one after the other, so that what they share is compiled once.
+
+    Gigabytes that only served that are removed then: Go's cache and the sources of modules.
+    """
+    for name in names:
+        build(tool(name))
     shutil.rmtree(GO_CACHE, ignore_errors=True)

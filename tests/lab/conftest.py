@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from tofu_project import INIT_SECONDS, tofu_program
 
 from lab import cgroups, cluster, network, preflight
 from lab.home import STATE
+from lab.programs import Extra
 from lab.steps import LabError
 from pgha.delivery.diagnostics import Diagnostic
 from pgha.delivery.tofu import Tofu
@@ -20,12 +22,24 @@ def _alive() -> bool:
 
 
 @pytest.fixture(scope="session")
-def database(figures: list[str]) -> Iterator[Database]:
-    """A running, whole cluster. One that this session started is removed at its end, and nothing may remain."""
+def built(pytestconfig: pytest.Config, figures: list[str]) -> None:
+    """All programs and images that the tests of this folder need, built with the progress in sight."""
     try:
         preflight.check(3)
     except LabError as error:
         pytest.skip(f"NOT RUN, no lab on this machine: {error}")
+    begun = time.monotonic()
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print()
+        subprocess.run(
+            [".venv/bin/lab", "build", *(word for extra in Extra for word in ("--with", extra))], cwd=ROOT, check=True
+        )
+    figures.append(f"lab build of what the cache had not: {time.monotonic() - begun:.0f} s")
+
+
+@pytest.fixture(scope="session")
+def database(built: None, figures: list[str]) -> Iterator[Database]:
+    """A running, whole cluster. One that this session started is removed at its end, and nothing may remain."""
     ran_before = _alive() and cluster.record() is not None
     up = run("make", "--no-print-directory", "up")
     assert up.code == 0, up.out
