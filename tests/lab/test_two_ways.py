@@ -4,15 +4,13 @@ A second, small cluster in a project folder of its own beside the lab's. What ne
 skipped where they are not to be had; what server-side apply promises is tried everywhere.
 """
 
-import base64
 import difflib
 import json
-import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from leaks import contents, holds
 from running_lab import Database, eventually
 from tofu_project import Project, Way
 
@@ -112,26 +110,6 @@ def test_a_raised_revision_rotates_the_password_by_tofu(by_tofu: Project) -> Non
     assert _plan(by_tofu)[0] == 0
 
 
-def _contents(project: Project) -> dict[str, bytes]:
-    """Every file below the project folder, the members of plans (which are archives), and all that was printed."""
-    found = {"what was printed": "\n".join(project.printed).encode()}
-    for top, _, names in os.walk(project.folder):
-        for path in (Path(top) / name for name in names):
-            if path.is_symlink():
-                continue
-            found[str(path.relative_to(project.folder))] = path.read_bytes()
-            if zipfile.is_zipfile(path):
-                with zipfile.ZipFile(path) as archive:
-                    found |= {f"{path.name}: {name}": archive.read(name) for name in archive.namelist()}
-    return found
-
-
-def _finds(content: bytes, value: str) -> bool:
-    """Plain, in base64, or as a JSON string's inside."""
-    forms = {value, base64.b64encode(value.encode()).decode(), json.dumps(value)[1:-1]}
-    return any(form.encode() in content for form in forms)
-
-
 @pytest.mark.providers
 def test_no_secret_is_in_state_plan_or_output(by_tofu: Project) -> None:
     stack = by_tofu.stack / "cdk.tf.json"
@@ -149,13 +127,13 @@ def test_no_secret_is_in_state_plan_or_output(by_tofu: Project) -> None:
         assert shown.returncode == 0, shown.stdout
         (by_tofu.stack / name).write_text(shown.stdout)
 
-    contents = _contents(by_tofu)
+    everything = contents(by_tofu.folder, by_tofu.printed)
     telling = {"two.tfstate", "plan.json", "state.json", "cdk.tf.json", "two.yaml"}
-    seen = {Path(name).name for name, content in contents.items() if _finds(content, by_tofu.namespace)}
+    seen = {Path(name).name for name, content in everything.items() if holds(content, by_tofu.namespace)}
     assert telling | {"what was printed", "two.tfplan: tfplan", "two.tfplan: tfstate"} <= seen, "the search is blind"
     assert len(by_tofu.secrets) >= 2 * 7, "two-app, two-ca, two-server, two-replication, each plain and in base64"
     found = [
-        (name, value[:3]) for name, content in contents.items() for value in by_tofu.secrets if _finds(content, value)
+        (name, value[:3]) for name, content in everything.items() for value in by_tofu.secrets if holds(content, value)
     ]
     assert found == [], "a Secret's value (its first letters) stands in these"
 
