@@ -86,6 +86,7 @@ def apply(api: Api, tofu: Tofu, prepared: Prepared, named: frozenset[str], say: 
     guard(prepared.plan.changes, named)
     _refuse_cascade(api, prepared.plan)
     begun = _begun(tofu)
+    begun.parent.mkdir(exist_ok=True)  # elsewhere with TF_DATA_DIR
     begun.touch()
     try:
         done = tofu.apply(say, prepared.path, prepared.plan.titles())

@@ -30,6 +30,8 @@ _CHANGES = 2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RESCUED = "errored.tfstate"
 """Where OpenTofu leaves a state that it could not write to its backend."""
+_BESIDE = "pgha_*.tf.json"
+"""What stands beside a stack for one plan. Left by a command that was killed, it would be part of every later one."""
 
 
 class Tofu:
@@ -88,9 +90,11 @@ class Tofu:
         Args:
             say: Hears what is being read.
             out: Where the plan is saved; it holds no secret.
-            extra: File name → JSON of what stands beside the stack for this plan alone.
+            extra: File name (`pgha_*.tf.json`) → JSON of what stands beside the stack for this plan alone.
             destroy: Plan the end of everything that the state holds.
         """
+        for path in self.folder.glob(_BESIDE):
+            path.unlink(missing_ok=True)
         files = [self.folder / name for name in extra or {}]
         try:
             for path, content in zip(files, (extra or {}).values(), strict=True):
@@ -139,20 +143,22 @@ class Tofu:
 
     def _stream(self, say: Say, command: str, *arguments: str, titles: Mapping[str, str] | None = None) -> list[str]:
         """Run with machine-readable progress: say it, and collect what was done and what went wrong."""
-        process = subprocess.Popen(
-            [self._program, command, "-json", *arguments],
-            cwd=self.folder,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
         done: list[str] = []
         wrong: list[Diagnostic] = []
         names = self.stack.titles() | dict(titles or {})
-        with _interrupts(process, say) as interrupted:
+        with (
+            subprocess.Popen(
+                [self._program, command, "-json", *arguments],
+                cwd=self.folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process,
+            _interrupts(process, say) as interrupted,
+        ):
             for event in _events(process.stdout or ()):
                 if event.get("type") == "diagnostic":
                     wrong.append(Diagnostic.from_event(event))

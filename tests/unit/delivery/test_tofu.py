@@ -72,3 +72,15 @@ def test_its_debug_log_stays_off(stack: Path, monkeypatch: pytest.MonkeyPatch) -
     printed = tofu.run("version").stdout
     assert "TF_LOG" not in printed
     assert "TF_CLI_CONFIG_FILE=/kept" in printed
+
+
+def test_what_a_killed_plan_left_is_no_part_of_the_next(stack: Path) -> None:
+    """Its override would go on lifting `prevent_destroy`, also for `tofu` by hand."""
+    write(stack)
+    (stack / "pgha_override.tf.json").write_text("{}")
+    (stack.parent / "bin" / "tofu").write_text("#!/bin/sh\nls *.tf.json > seen\n")
+    tofu, _ = prepare(stack, None)
+    assert tofu is not None
+    tofu.plan(print, stack / "lab.tfplan", extra={"pgha_adopt.tf.json": {}})
+    assert (stack / "seen").read_text().split() == ["cdk.tf.json", "pgha_adopt.tf.json"]
+    assert [path.name for path in stack.glob("*.tf.json")] == ["cdk.tf.json"]
