@@ -297,6 +297,10 @@ def test_a_parent_takes_the_application_over(workshop: Workshop, layout: str, fi
         assert workshop.pgha("gitops", "status", "FILE").code == 1
         assert application()["spec"]["syncPolicy"]["automated"]["enabled"] is False
         assert workshop.pgha("gitops", "resume", "FILE").code == 0
+
+        down = workshop.pgha("down", "FILE", "--destroy", "gitops")
+        assert (down.code, "argocd/clusters makes the Application" in down.out) == (2, True), down.out
+        assert identities(*DATA) | servers() == before
     finally:
         kubectl("delete", "--ignore-not-found", "--wait=true", "--timeout=60s", "-f", "-", stdin=parent)
     assert identities(*DATA) | servers() == before

@@ -35,6 +35,7 @@ def run(
     Example: pgha down lab --destroy lab
     """
     from pgha.delivery.kubernetes import Api
+    from pgha.delivery.preflight import no_parent
     from pgha.delivery.progress import Progress
     from pgha.delivery.removal import left, remove
     from pgha.delivery.target import choose
@@ -45,6 +46,7 @@ def run(
     target = choose(kubeconfig, start=False)
     api = Api.connect(target.kubeconfig)
     with progress.phase(f"check {api.server}"):
+        no_parent(api, source.cluster)
         stays = left(api, source.cluster)
         tofu = _with_state(api, source, target.kubeconfig)
     with progress.phase(f"delete cluster {source.cluster.name}"):

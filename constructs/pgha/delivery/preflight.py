@@ -4,6 +4,7 @@ from pgha.config.model import Cluster
 from pgha.config.problems import UserError
 from pgha.delivery.kubernetes import Api
 from pgha.engines import Plan
+from pgha.resources.argocd import API_VERSION, TRACKING, folder
 from pgha.resources.metadata import MANAGED_BY, Object
 
 _INSTANCE = "app.kubernetes.io/instance"
@@ -24,6 +25,8 @@ def check(api: Api, cluster: Cluster, planned: Plan) -> None:
                 f"install {needed.brought_by}",
             )
     live = namespace_of(api, cluster)
+    if cluster.delivery != "argocd":
+        no_parent(api, cluster)
     for obj in planned.stack:
         # Inside a namespace that does not exist yet nothing can be tried.
         if (live is not None or obj["metadata"].get("namespace") != cluster.namespace) and not is_settled(api, obj):
@@ -37,6 +40,40 @@ def is_settled(api: Api, obj: Object) -> bool:
     an apply without them would take them away.
     """
     return bool(obj["kind"] == "Job" and api.find(obj) is not None)
+
+
+def no_parent(api: Api, cluster: Cluster) -> None:
+    """That nothing in Argo CD makes the cluster's Application: deleted, it would be there again at once.
+
+    Raises:
+        UserError: An ApplicationSet or another Application makes it.
+    """
+    namespace = cluster.gitops.argocd_namespace
+    live = api.read(API_VERSION, "Application", namespace, cluster.name)
+    if live is None or (found := _parent(api, namespace, live)) is None:
+        return
+    kind, name = found
+    without = (
+        "the cluster file does not say gitops.layout: application-set"
+        if kind == "ApplicationSet"
+        else f"{folder(cluster)} is not"
+    )
+    raise UserError(
+        f"{kind} {namespace}/{name} makes the Application of cluster {cluster.name}, and would make it again",
+        f"push a commit in which {without}; when {name} has seen it, kubectl delete --ignore-not-found "
+        f"--namespace={namespace} applications.argoproj.io/{cluster.name}; then run it again",
+    )
+
+
+def _parent(api: Api, namespace: str, app: Object) -> tuple[str, str] | None:
+    """Kind and name of what made an Application, if that is still there; None where the stack or a person did."""
+    meta = app["metadata"]
+    owners = meta.get("ownerReferences") or []
+    made = [(str(owner["kind"]), str(owner["name"])) for owner in owners if owner["kind"] == "ApplicationSet"]
+    tracked = (meta.get("annotations") or {}).get(TRACKING, "").partition(":")[0]
+    if tracked and tracked != meta["name"]:
+        made.append(("Application", tracked))
+    return next((each for each in made if api.read(API_VERSION, each[0], namespace, each[1])), None)
 
 
 def namespace_of(api: Api, cluster: Cluster) -> Object | None:

@@ -47,8 +47,11 @@ def left(api: Api, cluster: Cluster) -> list[str]:
 
 
 def _order(planned: Plan) -> list[Object]:
-    """The reverse of the apply; Argo CD's own objects first, or it would make again what is deleted."""
-    found = [*reversed([*planned.stack, *planned.tree])]
+    """The reverse of the apply; Argo CD's own objects first, or it would make again what is deleted.
+
+    Those too that a parent had made, which is gone by now.
+    """
+    found = [*reversed([*(obj for obj in planned.argocd if obj not in planned.stack), *planned.stack, *planned.tree])]
     return sorted(found, key=lambda obj: not obj["apiVersion"].startswith("argoproj.io/"))
 
 
