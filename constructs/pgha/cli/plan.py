@@ -152,11 +152,14 @@ def _lines(cluster: Cluster, plan: "StackPlan", effects: list[Effect] | None) ->
 
 def _change(change: "Change") -> Iterable[str]:
     from pgha.delivery.changes import Action
+    from pgha.delivery.stack import FOREIGN
 
     said = {
         Action.ADOPT: ", as it runs" if not change.fields else "",
         Action.FORGET: ", which runs on in other hands",
-        Action.CHANGE: "" if change.fields else ": none of its fields, only OpenTofu's notes about it",
+        Action.CHANGE: ""
+        if change.fields or change.resource.kind == FOREIGN
+        else ": none of its fields, only OpenTofu's notes about it",
     }
     why = f" ({change.why})" if change.why else ""
     yield f"  {change.action:<8} {change.resource.title}{said.get(change.action, '')}{why}"

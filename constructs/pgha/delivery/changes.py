@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from pgha.config.problems import UserError
-from pgha.delivery.stack import RECORD, Resource, identify
+from pgha.delivery.stack import FOREIGN, RECORD, Resource, identify
 
 
 class Action(StrEnum):
@@ -37,6 +37,7 @@ LOSS = {
     "ExternalSecret": "the Secret that it made, with passwords that clients use",
     "ObjectStore": "the way to the backups",
     "Backup": "the record of a backup",
+    FOREIGN: "what pgha does not know: it is not from the cluster file",
 }
 """What may go with an object, by its kind; such a one is destroyed only when it is named."""
 

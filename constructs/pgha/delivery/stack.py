@@ -15,11 +15,16 @@ RECORD = "cluster"
 
 _TYPED = {"kubernetes_namespace_v1": "Namespace", "kubernetes_secret_v1": "Secret"}
 _RELEASE = "helm_release"
+FOREIGN = "Resource"
+"""The kind of what no stack of ours has: a file of somebody's own in the stack's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """An address and the object behind it. A chart's release has kind `Release`."""
+    """An address and the object behind it.
+
+    A chart's release has kind `Release`; what somebody put beside the stack and is no object of ours, kind `Resource`.
+    """
 
     address: str
     api_version: str
@@ -58,7 +63,9 @@ def identify(address: str, values: Mapping[str, Any]) -> Resource:
         meta = meta[0] if isinstance(meta, list) else meta  # a block: a mapping in the stack, a list in state and plan
         obj = {"apiVersion": "v1", "kind": _TYPED[type_], "metadata": meta}
     else:
-        obj = values.get("manifest") or values["object"]
+        obj = values.get("manifest") or values.get("object")
+    if obj is None:
+        return Resource(address=address, api_version="", kind=FOREIGN, namespace=None, name=address)
     return Resource(
         address=address,
         api_version=obj["apiVersion"],

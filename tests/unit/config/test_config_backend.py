@@ -16,6 +16,12 @@ def test_the_suffix_of_a_secret_s_name_is_no_secret() -> None:
     assert cluster.backend.config == {"secret_suffix": "db", "namespace": "tofu"}
 
 
+def test_a_switch_is_no_secret() -> None:
+    """An S3 server that is not Amazon's needs this one."""
+    cluster = load_text(file(skip_credentials_validation="true"), "db.yaml")
+    assert cluster.backend.config == {"skip_credentials_validation": True}
+
+
 def test_what_could_be_one_is_refused_and_not_shown() -> None:
     with pytest.raises(ConfigError, match="PGHA-E805") as refused:
         load_text(file(token="hunter2"), "db.yaml")

@@ -6,6 +6,7 @@ import pytest
 
 from pgha.config.problems import UserError
 from pgha.delivery.changes import LOSS, Action, Change, StackPlan, guard, read
+from pgha.delivery.stack import FOREIGN
 from pgha.engines import plan
 from pgha.engines.base import Engine
 from pgha.engines.bitnami import Bitnami
@@ -96,7 +97,7 @@ def test_the_recorded_file_before_and_after() -> None:
 
 
 @pytest.mark.parametrize("actions", [["delete"], ["delete", "create"], ["create", "delete"]], ids="-".join)
-@pytest.mark.parametrize("kind", sorted(set(LOSS) - {"Release"}))
+@pytest.mark.parametrize("kind", sorted(set(LOSS) - {"Release", FOREIGN}))
 def test_what_holds_data_is_destroyed_only_by_name(kind: str, actions: list[str]) -> None:
     gone = manifest(kind, "db")
     found = planned(entry(actions, gone, gone if "create" in actions else None)).changes
@@ -163,3 +164,16 @@ def test_the_worst_comes_last_where_it_is_read() -> None:
         entry(["delete"], manifest("Cluster", "db"), None), entry(["create"], None, same)
     ).changes
     assert [change.action for change in found] == [Action.CREATE, Action.DESTROY]
+
+
+def test_what_somebody_put_beside_the_stack_is_told_and_never_destroyed_unasked() -> None:
+    """A file of one's own in the stack's folder: pgha knows neither the type nor what is in it."""
+    own = {"address": "aws_s3_bucket.states", "mode": "managed", "type": "aws_s3_bucket"}
+    changed = planned(own | {"change": {"actions": ["update"], "before": {"bucket": "a"}, "after": {"bucket": "b"}}})
+    assert [(one.action, one.resource.title) for one in changed.changes] == [
+        (Action.CHANGE, "Resource aws_s3_bucket.states")
+    ]
+    gone = planned(own | {"change": {"actions": ["delete"], "before": {"bucket": "a"}, "after": None}})
+    with pytest.raises(UserError, match=r"--destroy Resource/aws_s3_bucket\.states"):
+        guard(gone.changes, frozenset())
+    guard(gone.changes, frozenset({"Resource/aws_s3_bucket.states"}))

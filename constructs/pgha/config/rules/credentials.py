@@ -103,8 +103,8 @@ def literal_credentials(cluster: Cluster) -> Findings:
     OpenTofu's backends read their credentials from the environment, Argo CD its
     repository's from a Secret.
     """
-    for key in cluster.backend.config:
-        if is_secret(key) and key not in _NAMES:
+    for key, value in cluster.backend.config.items():
+        if is_secret(key) and key not in _NAMES and not isinstance(value, bool):  # skip_credentials_validation
             yield Finding(path=f"backend.config.{key}", got=_HIDDEN)
     for path, text in _texts(cluster, ""):
         if holds_userinfo(text) or "-----BEGIN" in text:
