@@ -58,6 +58,7 @@ def identify(address: str, values: Mapping[str, Any]) -> Resource:
         return Resource(
             address=address, api_version="", kind="Release", namespace=values["namespace"], name=values["name"]
         )
+    obj: Mapping[str, Any] | None
     if type_ in _TYPED:
         meta = values["metadata"]
         meta = meta[0] if isinstance(meta, list) else meta  # a block: a mapping in the stack, a list in state and plan
