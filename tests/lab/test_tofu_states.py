@@ -289,11 +289,11 @@ def test_encryption_goes_on_and_off(place: Place, stack: Stack, monkeypatch: pyt
 
     # docs/how-to/apply-with-opentofu.md
     monkeypatch.setenv("TF_VAR_state_passphrase", "sixteen letters and more")
-    (stack.folder / "plain.json").write_text(stack.tofu("state", "pull"))
+    (stack.folder / "plain.tfstate").write_text(stack.tofu("state", "pull"))
     monkeypatch.delenv("TF_VAR_state_passphrase")
     stack.write(place.words, "told-in-secret")
     place.clear()
     stack.tofu("init")
-    stack.tofu("state", "push", "plain.json")
+    stack.tofu("state", "push", "plain.tfstate")
     assert "told-in-secret" in place.text()
     assert stack.apply() == []
