@@ -111,14 +111,15 @@ def _waited(api: "Api", source: Source, timeout: float, progress: "Progress", *,
     from pgha.delivery.argocd import unjudged, until_synced
     from pgha.delivery.ownership import let_go
     from pgha.delivery.waiting import until_ready
-    from pgha.resources.argocd_health import PATH
+    from pgha.resources.argocd_health import command
 
     if source.cluster.delivery == "argocd":
         with progress.phase("wait for Argo CD"):
             synced = until_synced(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
             progress.note(synced.summary)
             if unjudged(api, source.cluster):
-                progress.note(f"Argo CD lacks health rules: tofu apply of stack platform, or kubectl apply of {PATH}")
+                by_hand = command(source.cluster.gitops.argocd_namespace)
+                progress.note(f"Argo CD lacks health rules: tofu apply of stack platform, or {by_hand}")
     for line in let_go(api, source.cluster, plan(source.cluster)):
         progress.note(line)
     with progress.phase("wait until ready"):

@@ -5,7 +5,7 @@ from pgha.engines import plan
 from pgha.gitops.parents import parent
 from pgha.gitops.text import to_yaml
 from pgha.resources.argocd import folder, manifests_path
-from pgha.resources.argocd_health import PATH, health
+from pgha.resources.argocd_health import PATH, command, health
 
 
 def tree(cluster: Cluster) -> dict[str, str]:
@@ -31,5 +31,7 @@ def tree(cluster: Cluster) -> dict[str, str]:
     if made_by := parent(cluster):
         name, objects = made_by
         files[f"{cluster.gitops.path.rstrip('/')}/{name}"] = to_yaml(objects)
-    files[PATH] = to_yaml([health(cluster.gitops.argocd_namespace)])
+    argocd = cluster.gitops.argocd_namespace
+    files[PATH] = f"# Only a part of it. Never kubectl apply, which deletes the rest:\n# {command(argocd)}\n"
+    files[PATH] += to_yaml([health(argocd)])
     return files

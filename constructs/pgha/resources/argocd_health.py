@@ -1,7 +1,7 @@
 """Health rules for Argo CD, in its own language: what it needs to know of the kinds that clusters are made of.
 
-A part of the ConfigMap `argocd-cm`, to be applied server-side beside what is there. MetalLB's kinds report no state,
-and External Secrets' are known to Argo CD 3.2 (its resource_customizations/), so there is nothing for them.
+A part of the ConfigMap `argocd-cm`, beside what is there. MetalLB's kinds report no state, and External Secrets' are
+known to Argo CD 3.2 (its resource_customizations/), so there is nothing for them.
 """
 
 from importlib.resources import files
@@ -10,6 +10,15 @@ from pgha.resources.metadata import Object
 
 PATH = "kubernetes/argocd/health.yaml"
 """Where the rules are written in a repository that Argo CD reads."""
+
+
+def command(namespace: str) -> str:
+    """How a person puts the rules beside what is there.
+
+    `kubectl apply` would take the file for the whole ConfigMap, server-side too: it takes over what an earlier apply of
+    Argo CD's own manifests owns, and deletes from it what this file does not name (measured with kubectl 1.36).
+    """
+    return f"kubectl patch configmap argocd-cm --namespace={namespace} --type=merge --patch-file={PATH}"
 
 
 def health(namespace: str) -> Object:

@@ -163,3 +163,4 @@ def test_health_rules_are_a_part_of_argocds_configuration() -> None:
     }
     text = tree(of())["kubernetes/argocd/health.yaml"]
     assert YAML(typ="safe").load(text) == found
+    assert "kubectl patch configmap argocd-cm --namespace=argocd --type=merge" in text.splitlines()[1]
