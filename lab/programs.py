@@ -181,7 +181,9 @@ def _compile(wanted: Tool, into: Path, say: Callable[[str], None]) -> None:
             written.write(line)
             say(f"{count} of at most {total} packages")
     if building.returncode != 0:
-        tail = "\n    ".join(log.read_text().strip().splitlines()[-8:])
+        written_lines = log.read_text().strip().splitlines()
+        said = [line for line in written_lines if " " in line] or written_lines  # not the names of packages
+        tail = "\n    ".join(said[-8:])
         raise LabError(f"go build of {wanted.name} failed:\n    {tail}\n", f"the whole output is in {log}")
     for name, package in wanted.programs.items():
         built = into / _default_name(package)
