@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.steps import LabError
+from lab.steps import step
 
 SOURCE = Path(__file__).resolve().parent
 TOOLS = SOURCE.parent / "tools"
@@ -32,11 +32,12 @@ def node_folder(name: str) -> Path:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """One `lab up`, `down` or `node` at a time."""
+    """One `lab up`, `down` or `node` at a time; the next one waits."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError("another lab command is at work", "wait for it, or end it with Ctrl-C") from None
+            with step("wait for another lab command to end"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,5 +1,5 @@
-// Command coredns is CoreDNS with the plugins that kubeadm's Corefile names and no other: those for the services of
-// clouds are most of what the usual one takes to compile.
+// Command coredns is CoreDNS with the plugins that kubeadm's Corefile and the lab's name, and no other: those for the
+// services of clouds are most of what the usual one takes to compile.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/metrics"
 	_ "github.com/coredns/coredns/plugin/ready"
 	_ "github.com/coredns/coredns/plugin/reload"
+	_ "github.com/coredns/coredns/plugin/template"
 )
 
 func main() {
