@@ -134,11 +134,19 @@ class Project:
 
     def start(self, *words: str, **more: str) -> "subprocess.Popen[str]":
         """The same with OpenTofu, in the background: its output is read from a pipe."""
+        return self._start([PGHA, *words], self.folder, subprocess.DEVNULL, more)
+
+    def start_tofu(self, *words: str) -> "subprocess.Popen[str]":
+        """OpenTofu by hand, in the background; what it asks waits for an answer."""
+        return self._start(["tofu", *words], self.stack, subprocess.PIPE, {})
+
+    def _start(self, words: list[str], folder: Path, stdin: int, more: dict[str, str]) -> "subprocess.Popen[str]":
         kubeconfig = str(STATE / "kubeconfig")
+        server = {"KUBECONFIG": kubeconfig, "KUBE_CONFIG_PATH": kubeconfig}
         return subprocess.Popen(
-            [PGHA, *words], cwd=self.folder, text=True,
-            env=clean_environment() | {"PATH": path_with_tofu(), "KUBECONFIG": kubeconfig} | self.environment | more,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            words, cwd=folder, text=True,
+            env=clean_environment() | {"PATH": path_with_tofu()} | server | self.environment | more,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def identities(self) -> dict[str, str]:
