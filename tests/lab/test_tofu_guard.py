@@ -19,7 +19,6 @@ POOLER = "pooler: { instances: 1 }\n"
 def project(providers: None, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("guard"), database, "guard", "192.168.10.123")
     made.clear()
-    made.write(more=TWO_DATABASES)
     made.up("tofu")
     yield made
     made.write()
