@@ -34,7 +34,7 @@ def up(
     timers: Annotated[
         Pace | None,
         typer.Option(
-            help="How soon a dead node is noticed: after 10 s, or Kubernetes' own 50 s.",
+            help="How soon a dead node is noticed: after 8 s, or Kubernetes' own 50 s.",
         ),
     ] = None,
     extras: Annotated[

@@ -26,10 +26,10 @@ TIMERS: dict[Pace, Timers] = {
             "default-not-ready-toleration-seconds": "30",
             "default-unreachable-toleration-seconds": "30",
         },
-        # A node is dead after 10 s of silence, looked at every second; stock 50 and 5.
-        controller_manager={"node-monitor-grace-period": "10s", "node-monitor-period": "1s"},
-        # A kubelet renews its lease every quarter of this, so every 2 s; stock 40, so every 10 s. Four renewals may be
-        # late or lost before the node is called dead.
+        # A node is dead after 8 s of silence, looked at every second; stock 50 and 5.
+        controller_manager={"node-monitor-grace-period": "8s", "node-monitor-period": "1s"},
+        # A kubelet renews its lease every quarter of this, so every 2 s; stock 40, so every 10 s. The fourth that is
+        # lost in a row makes the node a dead one.
         kubelet={"nodeLeaseDurationSeconds": 8, "nodeStatusUpdateFrequency": "4s"},
     ),
 }

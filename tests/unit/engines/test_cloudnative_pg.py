@@ -30,6 +30,8 @@ LABELS = {
     "app.kubernetes.io/managed-by": "pgha",
 }
 
+RECONNECT = {"wal_retrieve_retry_interval": "500ms"}
+
 
 def test_lab_cluster_is_this() -> None:
     assert only(lab(), "Cluster") == {
@@ -42,7 +44,8 @@ def test_lab_cluster_is_this() -> None:
             "primaryUpdateMethod": "switchover",
             "switchoverDelay": 60,
             "smartShutdownTimeout": 0,
-            "primaryLease": {"leaseDurationSeconds": 4, "renewDeadlineSeconds": 3, "retryPeriodSeconds": 1},
+            "primaryLease": {"leaseDurationSeconds": 3, "renewDeadlineSeconds": 2, "retryPeriodSeconds": 1},
+            "probes": {"startup": {"periodSeconds": 1}},
             "enablePDB": True,
             "enableSuperuserAccess": False,
             "bootstrap": {
@@ -103,7 +106,7 @@ def test_lab_cluster_is_this() -> None:
                     "host all all 192.168.10.0/24 scram-sha-256",
                     "host all all all reject",
                 ],
-                "parameters": {"max_connections": "120"},
+                "parameters": RECONNECT | {"max_connections": "120"},
             },
             "storage": {"size": "10Gi", "storageClass": "local-path"},
             "resources": {
@@ -181,7 +184,7 @@ def test_where_no_pod_is_admitted_the_jobs_still_are() -> None:
 
 def test_parameters_are_strings_in_the_servers_own_words() -> None:
     parameters = {"max_connections": 200, "work_mem": "8MB", "autovacuum": True, "random_page_cost": 1.1}
-    assert spec(postgresql={"parameters": parameters})["postgresql"]["parameters"] == {
+    assert spec(postgresql={"parameters": parameters})["postgresql"]["parameters"] == RECONNECT | {
         "max_connections": "200",
         "work_mem": "8MB",
         "autovacuum": "on",
@@ -217,7 +220,7 @@ def test_databases_are_resources_that_keep_their_data() -> None:
 def test_an_extension_is_loaded_by_its_parameter_and_made_in_every_database() -> None:
     databases = [{"name": "app", "owner": "app"}, {"name": "later", "owner": "app"}]
     cluster = sample(postgresql={"parameters": {"pg_stat_statements.max": 5000}, "audit": True}, databases=databases)
-    assert only(cluster, "Cluster")["spec"]["postgresql"]["parameters"] == {
+    assert only(cluster, "Cluster")["spec"]["postgresql"]["parameters"] == RECONNECT | {
         "pgaudit.log": "ddl, role",
         "pg_stat_statements.max": "5000",
     }
@@ -227,7 +230,7 @@ def test_an_extension_is_loaded_by_its_parameter_and_made_in_every_database() ->
 
 def test_what_is_audited_is_the_files_word() -> None:
     found = spec(postgresql={"audit": True, "parameters": {"pgaudit.log": "all"}})
-    assert found["postgresql"]["parameters"] == {"pgaudit.log": "all"}
+    assert found["postgresql"]["parameters"] == {"pgaudit.log": "all"} | RECONNECT
 
 
 @pytest.mark.parametrize(("durability", "quorum"), [("required", True), ("preferred", False)])
