@@ -14,6 +14,9 @@ from lab.steps import LabError, console
 from lab.timers import Pace
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_Extras = Annotated[
+    list[Extra] | None, typer.Option("--with", help="What to have beside the cluster; may be given again.")
+]
 
 app = typer.Typer(
     name="lab",
@@ -37,10 +40,7 @@ def up(
             help="How soon a dead node is noticed: after 8 s, or Kubernetes' own 50 s.",
         ),
     ] = None,
-    extras: Annotated[
-        list[Extra] | None,
-        typer.Option("--with", help="What to have beside the cluster; may be given again."),
-    ] = None,
+    extras: _Extras = None,
 ) -> None:
     """Build what is missing, start the cluster, wait until it is ready. Does nothing where it runs.
 
@@ -50,12 +50,7 @@ def up(
 
 
 @app.command()
-def build(
-    extras: Annotated[
-        list[Extra] | None,
-        typer.Option("--with", help="What to have beside the cluster; may be given again."),
-    ] = None,
-) -> None:
+def build(extras: _Extras = None) -> None:
     """Build all that `lab up` would, and start nothing.
 
     Example: lab build --with argocd

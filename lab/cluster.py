@@ -89,8 +89,10 @@ def up(count: int | None, timers: Pace | None = None, wanted_extras: Sequence[Ex
 def build(wanted_extras: Sequence[Extra] = ()) -> None:
     """Everything that is cached: programs, trees, images."""
     programs.build_all([*programs.FOR_A_CLUSTER, *(tool for name in wanted_extras for tool in programs.EXTRAS[name])])
-    for tree in (*rootfs.FOR_A_CLUSTER, *([rootfs.SERVICES] if wanted_extras else [])):
+    for tree in rootfs.FOR_A_CLUSTER:
         rootfs.build(tree)
+    for name in wanted_extras:
+        extras.build(name)
     rootfs.unpack(rootfs.NODE)
     store.build()
 

@@ -35,7 +35,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def tofu(pytestconfig: pytest.Config, figures: list[str]) -> Path:
     """OpenTofu and the provider; what is not there yet is built, with the progress in sight."""
     found, begun = tofu_program(), time.monotonic()
-    wanted = [name for name, there in (("opentofu", found), (PROVIDER, None)) if there is None]
+    wanted = [PROVIDER] if found else ["opentofu", PROVIDER]
     missing = [name for name in wanted if not programs.tool(name).folder.is_dir()]
     if missing:
         with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled(), home.locked():
