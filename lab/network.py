@@ -43,6 +43,12 @@ def _plug_in(node: Node, nodes: list[Node]) -> None:
                 inside.route("add", dst=str(other.pods), gateway=str(other.address))
 
 
+def switch(node: Node, *, on: bool) -> None:
+    """The switch's port that a node hangs on. Off, nothing leaves the node, not even its kernel's farewells."""
+    with NetNS(LAN_NAMESPACE) as lan:
+        lan.link("set", index=_index(lan, node.name), state="up" if on else "down")
+
+
 def remove() -> None:
     """Remove every namespace of the lab, and with them all links and addresses."""
     for name in existing():

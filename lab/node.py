@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab import cgroups, programs, rootfs, store
+from lab import cgroups, network, programs, rootfs, store
 from lab.home import LOGS, SOURCE, STATE, node_folder
 from lab.network import NAMESPACES
 from lab.steps import LabError, wait_until
@@ -52,6 +52,7 @@ def start(node: Node, nodes: list[Node]) -> None:
     cgroups.end(node.name)  # what a killed node leaves behind
     folder = node_folder(node.name)
     _prepare(node, nodes, folder)
+    network.switch(node, on=True)
     cgroups.create(node.name)
     LOGS.mkdir(parents=True, exist_ok=True)
     with (LOGS / f"{node.name}.log").open("a") as log:
@@ -106,7 +107,12 @@ def _containerd_answers(node: Node) -> bool:
 
 
 def stop(node: Node) -> None:
-    """Pull the plug: every process of the node is killed at once. Its disk stays."""
+    """Pull the plug: nothing is heard from the node any more, and all its processes end at once. Its disk stays.
+
+    The cable comes first. A kernel closes the connections of a killed process, which tells everybody; a power cut
+    does not, and then each of them waits for its own timeout.
+    """
+    network.switch(node, on=False)
     cgroups.end(node.name)
 
 

@@ -1,11 +1,15 @@
 """What the product promises, on a real cluster: the README's commands, a LAN client, a pod, and things that die."""
 
 import re
+import threading
 import time
 
 import psycopg
 import pytest
 from running_lab import NAMESPACE, Database, eventually, run
+
+from lab.home import STATE
+from pgha.delivery.kubernetes import Api
 
 pytestmark = pytest.mark.lab
 
@@ -113,6 +117,16 @@ def test_a_node_that_lost_power_rejoins(whole: Database) -> None:
     assert started.code == 0, started.out
     whole.heal()
     assert run(".venv/bin/lab", "status").code == 0
+
+
+def test_an_answer_from_inside_a_pod_leaves_nobody_reading(whole: Database) -> None:
+    """A thread that goes on reading a closed socket takes the bytes of whoever gets the socket's number next."""
+    api = Api.connect(STATE / "kubeconfig")
+    before = set(threading.enumerate())
+    words = ["psql", "-XAtq", "-U", "postgres", "-c", "SELECT repeat('x', 30000)"]
+    answers = [api.execute(NAMESPACE, pod, "postgres", words) for pod in whole.pods()]
+    assert [len(answer) for answer in answers] == [30001] * 3
+    assert set(threading.enumerate()) == before
 
 
 def test_host_of_the_lan_reaches_the_address_itself(database: Database) -> None:

@@ -4,7 +4,7 @@ lightkube reads the kubeconfig and does the authentication (certificates, tokens
 service account); its typed resources would drop fields that they do not know, so objects travel as JSON here.
 """
 
-import contextlib
+import asyncio
 import ipaddress
 import os
 import time
@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
-from lightkube.config.client_adapter import Client, ConnectionParams
+from lightkube.config.client_adapter import AsyncClient, Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
 from lightkube.core.exceptions import ApiError as LightkubeError
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.generic_client import BasicRequest
-from lightkube.core.websocket import WebsocketDriver
+from lightkube.core.websocket import AsyncWebsocketDriver
 from lightkube.types import ExecResponse
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -35,7 +35,6 @@ FIELD_MANAGER = "pgha"
 _TIMEOUT_SECONDS = 15.0
 _WEBHOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
-_EXEC_RETRIES = 2
 
 
 class ApiError(UserError):
@@ -62,10 +61,10 @@ class Api:
     Every method raises ApiError with a sentence; a missing object is None, not an error.
     """
 
-    def __init__(self, open_http: Callable[[], httpx2.Client], server: str) -> None:
+    def __init__(self, http: httpx2.Client, open_exec: Callable[[], httpx2.AsyncClient], server: str) -> None:
         self.server = server
-        self._open_http = open_http
-        self._http = open_http()
+        self._http = http
+        self._open_exec = open_exec
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
 
     @classmethod
@@ -78,7 +77,7 @@ class Api:
         config = _configuration(kubeconfig)
         params = ConnectionParams(timeout=httpx2.Timeout(_TIMEOUT_SECONDS), trust_env=_proxied(config))
         try:
-            return cls(lambda: Client(config, params), config.cluster.server)
+            return cls(Client(config, params), lambda: AsyncClient(config, params), config.cluster.server)
         except (KubeConfigError, OSError, AssertionError) as error:
             raise UserError(
                 f"the kubeconfig {kubeconfig} cannot be used: {error}", "mend it, or name another"
@@ -190,7 +189,7 @@ class Api:
         if stdin is not None:
             query["stdin"] = "true"
         try:
-            done = self._executed(BasicRequest("GET", path, params=query), stdin, timeout)
+            done = asyncio.run(self._executed(BasicRequest("GET", path, params=query), stdin, timeout))
         except WebSocketUpgradeError as error:
             status = error.response.status_code
             raise ApiError(
@@ -203,17 +202,14 @@ class Api:
             raise ApiError(f"{command[0]} in pod {namespace}/{pod} failed: {said}", "read what it says")
         return str(done.stdout)
 
-    def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
-        for _ in range(_EXEC_RETRIES):
-            # Nothing has run yet: a handshake among many at once went wrong (seen once).
-            with contextlib.suppress(httpx2.ConnectError):
-                return self._executed_once(request, stdin, timeout)
-        return self._executed_once(request, stdin, timeout)
+    async def _executed(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
+        """Without threads: httpx2's synchronous WebSocket (2.16.2) leaves one reading a socket that is closed already.
 
-    def _executed_once(self, request: BasicRequest, stdin: str | None, timeout: float) -> ExecResponse:
-        with self._open_http() as http:  # a connection that was a WebSocket is of no use to anything else
-            driver = WebsocketDriver(http, request, timeout)
-            return driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
+        The number of that socket is soon another connection's, whose bytes the thread then takes.
+        """
+        async with self._open_exec() as http:  # a connection that was a WebSocket is of no use to anything else
+            driver = AsyncWebsocketDriver(http, request, timeout)
+            return await driver.write_and_read(stdin=stdin, stdout=True, stderr=True, decode="utf-8")
 
     def _path(self, api_version: str, kind: str, namespace: str | None, name: str | None = None) -> str:
         found = self._kinds_of(api_version).get(kind)
@@ -275,14 +271,10 @@ class Api:
         content_type: str,
         about: str,
     ) -> httpx2.Response:
+        headers = {"Content-Type": content_type} if body is not None else None
+        request = self._http.build_request(method, path, params=dict(query), json=body, headers=headers)
         try:
-            response = self._http.request(
-                method,
-                path,
-                params=dict(query),
-                json=body,
-                headers={"Content-Type": content_type} if body is not None else None,
-            )
+            response = self._answered(request)
         except httpx2.TransportError as error:
             if "certificate verify failed" in str(error):
                 raise ApiError(
@@ -298,6 +290,15 @@ class Api:
         if response.is_success:
             return response
         raise self._refusal(response, about or path)
+
+    def _answered(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return self._http.send(request)
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            # The server may have closed a connection that was kept open, just now; reading again changes nothing.
+            if request.method != "GET":
+                raise
+            return self._http.send(request)
 
     def _refusal(self, response: httpx2.Response, about: str) -> ApiError:
         status, message = response.status_code, _message(response)

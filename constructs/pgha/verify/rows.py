@@ -2,13 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pgha.config.model import Cluster
 from pgha.config.problems import UserError
-from pgha.delivery.kubernetes import Api
+from pgha.delivery.kubernetes import Api, ApiError
 from pgha.resources.credentials import logins
 from pgha.resources.grants import quote
 from pgha.resources.metadata import Object
@@ -17,6 +17,7 @@ from pgha.verify.readings import Missing, unasked, unread
 
 _MARK = "made by pgha verify --write; safe to drop"
 _REPLAY_SECONDS = 15.0
+_DROP_SECONDS = 30.0
 _POLL_SECONDS = 0.5
 
 READ = "SELECT text FROM pgha_verify.load WHERE id = 1 + {n} * 7919 % 10000"
@@ -54,8 +55,23 @@ def schema(api: Api, cluster: Cluster, pods: list[Object], *, wanted: bool) -> I
         instances.ask(api, cluster, primary, make, way.database)
         yield None
     finally:
-        # The primary may be another one by now.
-        instances.ask(api, cluster, _primary(api, cluster, pods) or primary, drop, way.database)
+        # The primary may be another one by now, or the clients that took every connection are only just leaving.
+        _insist(lambda: instances.ask(api, cluster, _primary(api, cluster, pods) or primary, drop, way.database))
+
+
+def _insist(change: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _DROP_SECONDS
+    while True:
+        try:
+            change()
+            return
+        except ApiError as error:
+            if time.monotonic() >= deadline:
+                raise UserError(
+                    f"the schema pgha_verify could not be dropped: {error.what}",
+                    "run verify --write again; it is dropped",
+                ) from error
+        time.sleep(_POLL_SECONDS)
 
 
 def survey(api: Api, cluster: Cluster, pods: list[Object], wrote: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +115,7 @@ def _primary(api: Api, cluster: Cluster, pods: list[Object]) -> str | None:
     """The instance that takes writes; None with none, or more than one."""
 
     def recovers(name: str) -> dict[str, Any]:
-        return {"recovers": instances.ask(api, cluster, name, "SELECT pg_is_in_recovery()").strip() == "t"}
+        return {"recovers": instances.ask(api, cluster, name, "SELECT pg_is_in_recovery()").strip() != "f"}
 
     found = instances.each(pods, recovers)
     if isinstance(found, Missing):

@@ -239,6 +239,20 @@ def test_synchronous_replication_on_request(durability: str, quorum: bool) -> No
     assert found == {"method": "any", "number": 1, "dataDurability": durability, "failoverQuorum": quorum}
 
 
+def test_the_record_of_the_quorum_is_there_before_the_cluster_asks_for_it() -> None:
+    cluster = sample(replication={"mode": "sync"})
+    engine = engine_of(cluster)
+    waves = {obj["kind"]: engine.traits(obj).wave for obj in engine.objects(cluster)}
+    assert waves["FailoverQuorum"] < waves["Cluster"]
+    assert list(waves).index("FailoverQuorum") < list(waves).index("Cluster")
+
+
+@pytest.mark.parametrize("replication", [{"mode": "async"}, {"mode": "sync", "durability": "preferred"}])
+def test_no_record_of_a_quorum_that_nobody_asks_for(replication: dict[str, Any]) -> None:
+    cluster = sample(replication=replication)
+    assert "FailoverQuorum" not in {obj["kind"] for obj in engine_of(cluster).objects(cluster)}
+
+
 def test_asynchronous_replication_says_nothing() -> None:
     assert "synchronous" not in spec()["postgresql"]
 

@@ -88,3 +88,27 @@ def test_a_cluster_without_its_privileges_is_not_ready(job: dict[str, Any] | Non
 def test_a_database_that_cannot_be_made_says_why() -> None:
     found = judge(HEALTHY, database={"status": {"applied": False, "message": "role is missing"}})
     assert found == Readiness(ready=False, summary="database app: role is missing")
+
+
+@pytest.mark.parametrize(
+    ("durability", "quorum", "ready"),
+    [
+        ("required", {"status": {"method": "ANY", "standbyNumber": 1}}, True),
+        ("required", {"status": {}}, False),
+        ("required", None, False),
+        ("preferred", None, True),
+    ],
+)
+def test_a_synchronous_cluster_is_ready_when_its_primary_says_that_it_is(
+    durability: str, quorum: dict[str, Any] | None, ready: bool
+) -> None:
+    cluster = sample(replication={"mode": "sync", "durability": durability})
+    live = {
+        "Cluster": {"spec": {}, "status": HEALTHY},
+        "Database": {"status": {"applied": True}},
+        "Job": DONE,
+        "FailoverQuorum": quorum,
+    }
+    found = engine_of(cluster).readiness(cluster, lambda _version, kind, _namespace, _name: live[kind])
+    assert found.ready == ready
+    assert ready or "not synchronous yet" in found.summary

@@ -11,7 +11,7 @@ from pgha.config.model import Cluster
 from pgha.engines.base import Endpoint, Reader, Readiness, Release, Requirement, Shell, Traits
 from pgha.engines.cloudnative_pg import access, backup, heartbeat, monitors, pooler, readiness, roles, secrets, services
 from pgha.engines.cloudnative_pg.catalogue import PhysicalBackups
-from pgha.engines.cloudnative_pg.cluster import API_VERSION, cluster_object, databases
+from pgha.engines.cloudnative_pg.cluster import API_VERSION, asks_quorum, cluster_object, databases, failover_quorum
 from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.traits import TRAITS
 from pgha.resources import external_secrets
@@ -44,7 +44,8 @@ class CloudNativePG:
         if cluster.network.network_policy:
             objects.append(ingress_policy(cluster, cluster.name, pods=dict(pods), rules=_ingress(cluster)))
         objects += secrets.external(cluster)
-        objects += [*backup.stores(cluster), cluster_object(cluster), *roles.objects(cluster), *databases(cluster)]
+        objects += [*backup.stores(cluster), *failover_quorum(cluster), cluster_object(cluster)]
+        objects += [*roles.objects(cluster), *databases(cluster)]
         objects += pooler.objects(cluster)
         objects += [*heartbeat.objects(cluster), *access.jobs(cluster)]
         return [*objects, *backup.schedule(cluster), *monitors.objects(cluster, dict(pods))]
@@ -67,6 +68,7 @@ class CloudNativePG:
             "Cluster",
             "Database",
             "DatabaseRole",
+            *(["FailoverQuorum"] if asks_quorum(cluster) else []),
             *(["Pooler"] if cluster.pooler else []),
             *(["ScheduledBackup"] if cluster.backup else []),
         ]

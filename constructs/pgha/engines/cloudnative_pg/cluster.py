@@ -76,6 +76,26 @@ def cluster_object(cluster: Cluster) -> Object:
     }
 
 
+def failover_quorum(cluster: Cluster) -> list[Object]:
+    """The object in which the primary records who must hold every acknowledged write.
+
+    The operator makes it too, but in a cluster that becomes synchronous often too late: without it the primary's
+    instance manager installs the new configuration, fails before the reload and does not try again (1.30.0, resetting
+    in internal/management/controller/instance_sync.go). The server stays asynchronous, and nobody is ever promoted.
+    """
+    if not asks_quorum(cluster):
+        return []
+    return [{"apiVersion": API_VERSION, "kind": "FailoverQuorum", "metadata": metadata(cluster, cluster.name)}]
+
+
+def asks_quorum(cluster: Cluster) -> bool:
+    """Whether only a standby that must have every acknowledged write is promoted.
+
+    It means nothing where writes may fall back to no standby at all.
+    """
+    return cluster.replication.mode == "sync" and cluster.replication.durability == "required"
+
+
 def databases(cluster: Cluster) -> list[Object]:
     """A Database resource for every database; the first is there already, and only looked after.
 
@@ -152,14 +172,11 @@ def _managed(cluster: Cluster) -> Object:
 def _postgresql(cluster: Cluster) -> Object:
     postgresql: Object = {"pg_hba": pg_hba(cluster), "parameters": _RECONNECT | extensions.parameters(cluster)}
     if cluster.replication.mode == "sync":
-        required = cluster.replication.durability == "required"
         postgresql["synchronous"] = {
             "method": "any",
             "number": cluster.replication.synchronous_standbys,
             "dataDurability": cluster.replication.durability,
-            # Promote only a standby that must have every acknowledged write; means nothing where writes may
-            # fall back.
-            "failoverQuorum": required,
+            "failoverQuorum": asks_quorum(cluster),
         }
     return postgresql
 

@@ -7,7 +7,7 @@ from pgha.engines.base import Reader, Readiness
 from pgha.engines.cloudnative_pg import roles
 from pgha.engines.cloudnative_pg.access import jobs
 from pgha.engines.cloudnative_pg.catalogue import archives, missing_secret
-from pgha.engines.cloudnative_pg.cluster import API_VERSION, databases
+from pgha.engines.cloudnative_pg.cluster import API_VERSION, asks_quorum, databases
 from pgha.engines.cloudnative_pg.pooler import poolers
 from pgha.engines.cloudnative_pg.secrets import waiting as unfilled_secret
 from pgha.engines.cloudnative_pg.services import lan_services
@@ -40,7 +40,7 @@ def judge(cluster: Cluster, read: Reader) -> Readiness:
         return recovering
     if phase != HEALTHY or status.get("readyInstances", 0) < cluster.instances:
         return Readiness(ready=False, summary=f"{phase}, {instances}")
-    if waiting := _roles(live) or roles.waiting(cluster, read) or _databases(cluster, read):
+    if waiting := _quorum(cluster, read) or _roles(live) or roles.waiting(cluster, read) or _databases(cluster, read):
         return Readiness(ready=False, summary=waiting)
     if job := _access(cluster, read):
         return job
@@ -59,6 +59,16 @@ def _recovery(cluster: Cluster, read: Reader) -> Readiness | None:
         return None
     where = f"kubectl -n {cluster.namespace} logs -l cnpg.io/jobRole=full-recovery --all-containers --tail 20"
     return Readiness(ready=False, failed=given_up, summary=f"recovery failed {status['failed']} times; see {where}")
+
+
+def _quorum(cluster: Cluster, read: Reader) -> str | None:
+    """The primary records what its server says about itself: without a record it is not synchronous."""
+    if not asks_quorum(cluster):
+        return None
+    live = read(API_VERSION, "FailoverQuorum", cluster.namespace, cluster.name) or {}
+    if (live.get("status") or {}).get("standbyNumber"):
+        return None
+    return "the primary is not synchronous yet (for more than a minute: docs/runbooks/replication.md)"
 
 
 def _roles(live: Object) -> str | None:

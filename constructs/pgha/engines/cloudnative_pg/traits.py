@@ -17,6 +17,7 @@ TRAITS: Mapping[str, Traits] = {
     "L2Advertisement": _BEFORE,
     "NetworkPolicy": _BEFORE,
     "ObjectStore": _BEFORE,
+    "FailoverQuorum": _BEFORE,
     # The webhook merges its own parameters into ours (api/v1/cluster_defaults.go), and completes the lease's timings.
     "Cluster": Traits(
         defaulted=("spec.postgresql.parameters", "spec.primaryLease.releasedLeaseDurationSeconds"),

@@ -10,6 +10,7 @@ from pgha.engines.cloudnative_pg.effects.words import (
     HEARTBEAT,
     PODS,
     POOLER,
+    QUORUM,
     RESTORE,
     RULES,
     VOLUMES,
@@ -219,9 +220,11 @@ SERVER: Rules = {
             objects=(*PODS, *DATABASES),
         ),
     ),
-    "replication.mode": (reload("synchronous_standby_names changes: commits begin or cease to wait for standbys"),),
+    "replication.mode": (
+        reload("synchronous_standby_names changes: commits begin or cease to wait for standbys", *QUORUM),
+    ),
     "replication.synchronousStandbys": (reload("commits wait for more or fewer standbys"),),
-    "replication.durability": (reload("what commits do while too few standbys answer changes"),),
+    "replication.durability": (reload("what commits do while too few standbys answer changes", *QUORUM),),
     **{
         f"resources.{part}.{kind}": (SAME_QUANTITY, replaced("a pod's resources are fixed when it is made"))
         for part in ("requests", "limits")

@@ -5,6 +5,7 @@ from pgha.engines.effects import Case, Condition, Level
 CLUSTER = ("Cluster {namespace}/{name}",)
 RULES = ("PrometheusRule {namespace}/{name}", "ConfigMap {namespace}/{name}-dashboard")
 """Alerts and panels that count with what the file says of sizes and instances."""
+QUORUM = (*CLUSTER, "FailoverQuorum {namespace}/{name}")
 PODS = (*CLUSTER, "Pod {namespace}/{name}-*")
 VOLUMES = (*PODS, "PersistentVolumeClaim {namespace}/{name}-*", *RULES)
 DATABASE = ("Database {namespace}/{name}-{entry}",)
