@@ -342,7 +342,7 @@ def test_the_heartbeat_is_no_transaction_and_closes_no_segment(features: Feature
         lambda: features.superuser(f"SELECT count(*) > 0 {records} = 'RUNNING_XACTS'") == "t", within=30, every=1
     )
     assert features.superuser(state) == before
-    # After a checkpoint whoever reads a page first may write its image, for hint bits: 8 kB that are not the heartbeat's.
+    # After a checkpoint whoever reads a page first may write its image, for hint bits: 8 kB, not of the heartbeat.
     assert int(features.superuser(f"SELECT sum(record_length) {records} <> 'FPI_FOR_HINT'")) < 10_000
 
 

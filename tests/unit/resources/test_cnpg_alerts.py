@@ -12,7 +12,7 @@ from tests.support import ROOT, sample
 
 GIB = 1024**3
 STORE = {"destination": "s3://backups/db", "credentialsSecret": "keys"}
-WHOLE = sample(monitoring={}, pooler={}, backup={"objectStore": STORE})
+WHOLE = sample(monitoring={}, replication={"mode": "sync"}, pooler={}, backup={"objectStore": STORE})
 PODS = ("db-1", "db-2", "db-3")
 
 
@@ -44,6 +44,10 @@ def waiting(values: str) -> Series:
     return {f"cnpg_pgbouncer_pools_maxwait{{{labels}}}": values}
 
 
+def confirming(*values: str) -> Series:
+    return server("cnpg_collector_sync_replicas", *values, labels='value="observed"')
+
+
 def size(*values: str) -> Series:
     return server("cnpg_pg_database_size_bytes", *values, labels='datname="app"')
 
@@ -58,6 +62,7 @@ WELL = (
     server("cnpg_collector_up", "1x20", "1x20", "1x20")
     | server("cnpg_pg_replication_in_recovery", "0x20", "1x20", "1x20")
     | server("cnpg_pg_replication_is_wal_receiver_up", "0x20", "1x20", "1x20")
+    | confirming("1x20", "0x20", "0x20")
     | server("cnpg_pg_replication_streaming_replicas", "2x20", "0x20", "0x20")
     | server("cnpg_pg_replication_lag", "0x20", "60x20", "0x20")
     | server("cnpg_pg_settings_setting", "100x20", "100x20", "100x20", labels='name="max_connections"')
@@ -133,6 +138,7 @@ CASES: dict[str, tuple[str, str, Series, str]] = {
         "8m",
     ),
     "the archive fails": ("PostgresArchivingFails", "critical", archiver("100+30x20", "40x20"), "8m"),
+    "nobody confirms a write": ("PostgresWritesUnconfirmed", "critical", confirming("0x20", "0x20", "0x20"), "3m"),
     "clients wait at the pooler": ("PostgresPoolSaturated", "warning", waiting("6x20"), "3m"),
 }
 

@@ -25,7 +25,7 @@ def objects(cluster: Cluster, pods: dict[str, str]) -> list[Object]:
     found = [pod_monitor(cluster, cluster.name, pods=pods)]
     if cluster.pooler:
         found.append(pod_monitor(cluster, f"{cluster.name}-pooler", pods=dict(pooler.pods(cluster))))
-    rules = [*alerts(cluster, signals(cluster)), *_archive(cluster), *_queue(cluster)]
+    rules = [*alerts(cluster, signals(cluster)), *_confirming(cluster), *_archive(cluster), *_queue(cluster)]
     found.append(prometheus_rule(cluster, cluster.name, rules))
     if cluster.monitoring.dashboard:
         found.append(dashboard(cluster, f"{cluster.name}-dashboard", panels(cluster)))
@@ -97,6 +97,23 @@ def _storage(cluster: Cluster, of: str) -> str:
         used = f"({data} + {log}) / {size} * 100"
     claims = f'{{namespace="{cluster.namespace}", persistentvolumeclaim=~"{cluster.name}-[0-9]+(-wal)?"}}'
     return f"{used} or kubelet_volume_stats_used_bytes{claims} / kubelet_volume_stats_capacity_bytes{claims} * 100"
+
+
+def _confirming(cluster: Cluster) -> list[Alert]:
+    """The only sign of a configuration that was never read (docs/adr/0013): nothing else in the Cluster tells."""
+    if cluster.replication.mode != "sync":
+        return []
+    observed, wanted = _servers(cluster, 'value="observed"'), cluster.replication.synchronous_standbys
+    return [
+        Alert(
+            name="PostgresWritesUnconfirmed",
+            expression=f"max by (namespace) (cnpg_collector_sync_replicas{observed}) < {wanted}",
+            since="1m",
+            severity="critical",
+            summary=f"{{{{ $value }}}} standbys confirm writes, the cluster file asks for {wanted}",
+            runbook=f"{RUNBOOKS}/replication.md",
+        )
+    ]
 
 
 def _archive(cluster: Cluster) -> list[Alert]:

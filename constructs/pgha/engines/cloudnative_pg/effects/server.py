@@ -221,9 +221,9 @@ SERVER: Rules = {
         ),
     ),
     "replication.mode": (
-        reload("synchronous_standby_names changes: commits begin or cease to wait for standbys", *QUORUM),
+        reload("synchronous_standby_names changes: commits begin or cease to wait for standbys", *QUORUM, *RULES),
     ),
-    "replication.synchronousStandbys": (reload("commits wait for more or fewer standbys"),),
+    "replication.synchronousStandbys": (reload("commits wait for more or fewer standbys", *CLUSTER, *RULES),),
     "replication.durability": (reload("what commits do while too few standbys answer changes", *QUORUM),),
     **{
         f"resources.{part}.{kind}": (SAME_QUANTITY, replaced("a pod's resources are fixed when it is made"))
