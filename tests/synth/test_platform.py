@@ -56,6 +56,10 @@ def test_the_other_operator_takes_over_before_a_dead_node_is_known(operator: dic
     assert timers == {"lease-duration": "6", "renew-deadline": "4"}
 
 
+def test_a_standby_does_not_wait_long_for_a_dead_primary(operator: dict[str, Any]) -> None:
+    assert operator["config"] == {"data": {"STANDBY_TCP_USER_TIMEOUT": "2000"}}
+
+
 def test_a_drain_takes_one_operator_at_a_time() -> None:
     (budget,) = platform()["resource"]["kubernetes_pod_disruption_budget_v1"].values()
     assert budget["spec"]["max_unavailable"] == "1"

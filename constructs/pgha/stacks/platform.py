@@ -53,6 +53,9 @@ _OPERATOR_VALUES: dict[str, Any] = {
     ],
     # The other one takes over after 6 s without a sign, sooner than a dead node is known; stock 15 and 10.
     "additionalArgs": ["--leader-lease-duration=6", "--leader-renew-deadline=4"],
+    # A standby that looks for the new primary while the Service still leads to the dead one gives up after 2 s, not 5
+    # (milliseconds, internal/configuration/configuration.go); until one is there a synchronous commit waits.
+    "config": {"data": {"STANDBY_TCP_USER_TIMEOUT": "2000"}},
     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
 }
 """Value names are chart 0.29.0's, flags those of `manager controller` 1.30.0 (internal/cmd/manager/controller)."""
