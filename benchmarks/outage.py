@@ -67,7 +67,7 @@ def patience(settings: str, cause: str) -> int:
     if not cause.startswith("node"):
         return 40
     if settings != "stock":
-        return 60
+        return 90
     return 420 if cause == "node-with-operator" else 120
 
 
