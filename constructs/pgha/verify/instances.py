@@ -6,7 +6,6 @@ As the server's superuser inside the pod, which needs the right to create `pods/
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from json import JSONDecodeError
 from typing import Any
 
 from pgha.config.model import Cluster
@@ -100,7 +99,7 @@ def each(pods: list[Object], question: Callable[[str], Instance]) -> dict[str, I
             return question(pod["metadata"]["name"])
         except ApiError as error:
             return {"error": error.what, "forbidden": error.status == 403}
-        except JSONDecodeError:
+        except json.JSONDecodeError:
             return {"error": "its answer was lost on the way"}
 
     if not pods:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ def schema(api: Api, cluster: Cluster, pods: list[Object], *, wanted: bool) -> I
     Yields None where it is there, else why not.
 
     Raises:
-        UserError: Somebody else's schema has that name.
+        UserError: Somebody else's schema has that name, or ours could not be dropped.
     """
     if not wanted:
         yield unasked("it writes into a schema of its own, which only --write allows")
@@ -48,22 +48,22 @@ def schema(api: Api, cluster: Cluster, pods: list[Object], *, wanted: bool) -> I
             f"database {way.database} has a schema pgha_verify that this program did not make",
             "rename it, or run without --write",
         )
-    owner = f"SET ROLE {quote(way.user)};"
-    drop = f"{owner} SET client_min_messages = error; DROP SCHEMA IF EXISTS pgha_verify CASCADE;"
+    drop = f"SET ROLE {quote(way.user)}; SET client_min_messages = error; DROP SCHEMA IF EXISTS pgha_verify CASCADE;"
     make = f"{drop} {_MAKE} COMMENT ON SCHEMA pgha_verify IS '{_MARK}';"
     try:
         instances.ask(api, cluster, primary, make, way.database)
         yield None
     finally:
-        # The primary may be another one by now, or the clients that took every connection are only just leaving.
-        _insist(lambda: instances.ask(api, cluster, _primary(api, cluster, pods) or primary, drop, way.database))
+        _remove(api, cluster, pods, primary, drop)
 
 
-def _insist(change: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _DROP_SECONDS
+def _remove(api: Api, cluster: Cluster, pods: list[Object], primary: str, drop: str) -> None:
+    """Ask until it is done: the clients that took every connection may only just be leaving."""
+    database, deadline = logins(cluster)[0].database, time.monotonic() + _DROP_SECONDS
     while True:
         try:
-            change()
+            # The primary may be another one by now.
+            instances.ask(api, cluster, _primary(api, cluster, pods) or primary, drop, database)
             return
         except ApiError as error:
             if time.monotonic() >= deadline:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from pgha.config.model import Cluster
 from pgha.engines import engine_of
 from pgha.engines.base import Reader, Readiness
 from tests.support import balancer, sample
@@ -26,12 +27,14 @@ def judge(
     service: dict[str, Any] | None = ADDRESS,
     database: dict[str, Any] | None = None,
     job: dict[str, Any] | None = DONE,
+    quorum: dict[str, Any] | None = None,
+    cluster: Cluster = CLUSTER,
 ) -> Readiness:
     roles = {"managed": {"roles": [{"name": "app"}]}}
     live = {"Cluster": None if status is None else {"spec": roles, "status": status}, "Service": service}
-    live |= {"Database": database or {"status": {"applied": True}}, "Job": job}
+    live |= {"Database": database or {"status": {"applied": True}}, "Job": job, "FailoverQuorum": quorum}
     read: Reader = lambda _version, kind, _namespace, _name: live[kind]  # noqa: E731
-    return engine_of(CLUSTER).readiness(CLUSTER, read)
+    return engine_of(cluster).readiness(cluster, read)
 
 
 def test_ready_names_the_primary() -> None:
@@ -103,12 +106,6 @@ def test_a_synchronous_cluster_is_ready_when_its_primary_says_that_it_is(
     durability: str, quorum: dict[str, Any] | None, ready: bool
 ) -> None:
     cluster = sample(replication={"mode": "sync", "durability": durability})
-    live = {
-        "Cluster": {"spec": {}, "status": HEALTHY},
-        "Database": {"status": {"applied": True}},
-        "Job": DONE,
-        "FailoverQuorum": quorum,
-    }
-    found = engine_of(cluster).readiness(cluster, lambda _version, kind, _namespace, _name: live[kind])
+    found = judge(HEALTHY, quorum=quorum, cluster=cluster)
     assert found.ready == ready
     assert ready or "not synchronous yet" in found.summary
