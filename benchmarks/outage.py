@@ -14,9 +14,11 @@ import itertools
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -118,12 +120,26 @@ def measure(cause: str, seconds: int, host: str) -> tuple[float, int]:
     )  # fmt: skip
     time.sleep(8)
     repair = CAUSES[cause]()
-    said = writer.communicate()[0]
+    said = listen(writer, quiet=seconds if cause == "rollout" else 20)
     repair()
     found = SUMMARY.search(said)
     if found is None:
         sys.exit(f"the writer did not end well:\n{said[-2000:]}")
     return float(found[4]), int(found[3])
+
+
+def listen(writer: subprocess.Popen[str], quiet: float) -> str:
+    """What the writer says; it is told to stop when so many seconds have passed since writes went on."""
+    said, stop = "", threading.Timer(0, lambda: None)
+    for line in writer.stdout or ():
+        said += line
+        if "stored again" in line:
+            stop.cancel()
+            stop = threading.Timer(quiet, writer.send_signal, [signal.SIGINT])
+            stop.start()
+    stop.cancel()
+    writer.wait()
+    return said
 
 
 def pod() -> Callable[[], object]:

@@ -3,11 +3,12 @@
     python docs/tutorial/writer.py --seconds 30
 
 Reads libpq's environment variables (PGHOST, PGUSER, PGDATABASE, PGPASSWORD). Every row that it was told is stored goes
-into a ledger; at the end it asks the database for all of them, and says how long the longest pause between two stored
-writes was.
+into a ledger; at the end, or at Ctrl-C, it asks the database for all of them, and says how long the longest pause
+between two stored writes was.
 """
 
 import argparse
+import contextlib
 import os
 import time
 
@@ -23,19 +24,22 @@ def write_for(seconds: float, run: str) -> tuple[set[int], float]:
     acknowledged: set[int] = set()
     longest, last, number = 0.0, time.monotonic(), 0
     end = last + seconds
-    while time.monotonic() < end:
-        try:
-            with psycopg.connect(PATIENCE, autocommit=True) as connection:
-                while time.monotonic() < end:
-                    number += 1
-                    connection.execute("insert into written (run, number) values (%s, %s)", (run, number))
-                    now = time.monotonic()
-                    longest, last = max(longest, now - last), now
-                    acknowledged.add(number)
-                    time.sleep(PAUSE)
-        except psycopg.Error as error:
-            print(f"  {time.strftime('%H:%M:%S')} {str(error).splitlines()[0]}", flush=True)
-            time.sleep(0.2)
+    with contextlib.suppress(KeyboardInterrupt):
+        while time.monotonic() < end:
+            try:
+                with psycopg.connect(PATIENCE, autocommit=True) as connection:
+                    while time.monotonic() < end:
+                        number += 1
+                        connection.execute("insert into written (run, number) values (%s, %s)", (run, number))
+                        now = time.monotonic()
+                        if now - last > 1:
+                            print(f"  {time.strftime('%H:%M:%S')} stored again after {now - last:.1f} s", flush=True)
+                        longest, last = max(longest, now - last), now
+                        acknowledged.add(number)
+                        time.sleep(PAUSE)
+            except psycopg.Error as error:
+                print(f"  {time.strftime('%H:%M:%S')} {str(error).splitlines()[0]}", flush=True)
+                time.sleep(0.2)
     return acknowledged, longest
 
 

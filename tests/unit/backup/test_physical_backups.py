@@ -32,7 +32,7 @@ def test_the_store_is_the_files() -> None:
             "accessKeyId": {"name": "keys", "key": "ACCESS_KEY_ID"},
             "secretAccessKey": {"name": "keys", "key": "ACCESS_SECRET_KEY"},
         },
-        "wal": {"compression": "gzip", "maxParallel": 4},
+        "wal": {"compression": "gzip", "maxParallel": 1},
         "data": {"compression": "gzip", "immediateCheckpoint": True, "jobs": 2},
     }
     assert "env" not in spec["instanceSidecarConfiguration"]
