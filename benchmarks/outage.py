@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--through", default="lan")
     parser.add_argument("--running", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, and what it starts, ignores it
     if not given.running and list(Path("/run/netns").glob("lab-*")):
         sys.exit("a lab is running; remove it first: make down")
     print(f"machine: {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}; outage of writes from the LAN, seconds")
