@@ -263,3 +263,13 @@ def test_fails_with_a_sentence(archived: Archived, words: list[str], said: str) 
     assert done.code == 2, done.out
     assert said in done.out
     assert [path.name for path in archived.file.parent.iterdir() if path.stem not in {"archived", COPY}] == []
+
+
+def test_the_last_writes_are_in_the_store_when_the_cluster_is_gone(archived: Archived) -> None:
+    ask("insert into ledger values (6000, 'the last')")
+    segment = ask("select pg_walfile_name(pg_current_wal_insert_lsn())")
+    begun = datetime.now(UTC)
+    done = archived.facts("down", str(archived.file), "--destroy", NAMESPACE)
+    (backups,) = [each for each in done["left"] if each.startswith("the backups in s3://backups, until ")]
+    assert datetime.fromisoformat(f"{backups[-23:-4]}+00:00") >= begun.replace(microsecond=0)
+    in_bucket(f"archived/wals/{segment[:16]}/{segment}.gz")

@@ -9,11 +9,12 @@ import typer
 
 from pgha.cli.options import ClusterArgument, Format, Kubeconfig, Output
 from pgha.cli.project import Source, find
-from pgha.config import UserError
-from pgha.engines import plan
+from pgha.config import Cluster, UserError
+from pgha.engines import engine_of, plan
 
 if TYPE_CHECKING:
     from pgha.delivery.kubernetes import Api
+    from pgha.delivery.progress import Progress
     from pgha.delivery.tofu import Tofu
 
 
@@ -29,8 +30,8 @@ def run(
 ) -> None:
     """Delete a cluster, its data, Secrets, addresses and namespace, and wait until they are gone.
 
-    Operators, backups outside the cluster, retained volumes and the cluster file stay. The lab keeps running:
-    lab down.
+    Where write-ahead log is archived, the last of it goes to the store first, for at most a minute. Operators, backups
+    outside the cluster, retained volumes and the cluster file stay. The lab keeps running: lab down.
 
     Example: pgha down lab --destroy lab
     """
@@ -47,8 +48,8 @@ def run(
     api = Api.connect(target.kubeconfig)
     with progress.phase(f"check {api.server}"):
         no_parent(api, source.cluster)
-        stays = left(api, source.cluster)
         tofu = _with_state(api, source, target.kubeconfig)
+    stays = left(api, source.cluster, _until(api, source.cluster, progress))
     with progress.phase(f"delete cluster {source.cluster.name}"):
         removed = remove(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
         if tofu is not None:
@@ -79,6 +80,23 @@ def _confirm(name: str, given: str | None) -> None:
         raise UserError(f"down deletes cluster {name} and its data", f"say so by name: --destroy {name}")
     if given != name:
         raise UserError(f"the cluster's name is {name}, not {given}", "nothing was deleted; name the right one")
+
+
+def _until(api: "Api", cluster: Cluster, progress: "Progress") -> str:
+    """Until when the backups go, once the last writes were archived; who has named the cluster is not held up."""
+    from pgha.backup.server import Server
+    from pgha.backup.taking import BackupFailed, archive_the_rest
+    from pgha.delivery.preflight import namespace_of
+
+    engine = engine_of(cluster)
+    if cluster.backup is None or engine.backups.kind != "physical" or namespace_of(api, cluster) is None:
+        return ""
+    with progress.phase("archive the last writes"):
+        try:
+            return f", until {archive_the_rest(Server(api, cluster), progress.say):%Y-%m-%d %H:%M:%S} UTC"
+        except (BackupFailed, UserError) as error:
+            progress.note(f"not archived: {error}")
+            return ", without the last writes"
 
 
 def _with_state(api: "Api", source: Source, kubeconfig: Path | None) -> "Tofu | None":

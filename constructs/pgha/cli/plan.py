@@ -66,7 +66,7 @@ def begin(
     """
     from pgha.cli.up import stack_folder
     from pgha.delivery.kubernetes import Api
-    from pgha.delivery.preflight import namespace_of
+    from pgha.delivery.preflight import unclaimed
     from pgha.delivery.target import choose
     from pgha.delivery.tofu import prepare
 
@@ -74,7 +74,7 @@ def begin(
     target = choose(kubeconfig, start=start)
     api = Api.connect(target.kubeconfig)
     with progress.phase(f"check {api.server}"):
-        namespace_of(api, source.cluster)
+        unclaimed(api, source.cluster)
     tofu, reason = prepare(stack_folder(source, progress), target.kubeconfig)
     if tofu is None:
         raise UserError(

@@ -24,13 +24,23 @@ def check(api: Api, cluster: Cluster, planned: Plan) -> None:
                 f"{api.server} knows no {needed.kind} ({needed.api_version})",
                 f"install {needed.brought_by}",
             )
-    live = namespace_of(api, cluster)
-    if cluster.delivery != "argocd":
-        no_parent(api, cluster)
+    live = unclaimed(api, cluster)
     for obj in planned.stack:
         # Inside a namespace that does not exist yet nothing can be tried.
         if (live is not None or obj["metadata"].get("namespace") != cluster.namespace) and not is_settled(api, obj):
             api.apply(obj, dry_run=True)
+
+
+def unclaimed(api: Api, cluster: Cluster) -> Object | None:
+    """The cluster's live Namespace, once it is ours and nothing in Argo CD would take another delivery's work back.
+
+    Raises:
+        UserError: Another cluster, somebody else or a parent of the cluster's Application is in the way.
+    """
+    live = namespace_of(api, cluster)
+    if cluster.delivery != "argocd":
+        no_parent(api, cluster)
+    return live
 
 
 def is_settled(api: Api, obj: Object) -> bool:

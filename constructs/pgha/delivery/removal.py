@@ -38,12 +38,12 @@ def remove(api: Api, cluster: Cluster, planned: Plan, *, timeout: float, say: Ca
     return removed
 
 
-def left(api: Api, cluster: Cluster) -> list[str]:
-    """What `remove` leaves of the cluster's data: retained volumes, and backups outside of it."""
+def left(api: Api, cluster: Cluster, until: str = "") -> list[str]:
+    """What `remove` leaves of the cluster's data: retained volumes, and backups outside of it `until` when."""
     kept = [f"PersistentVolume {one['metadata']['name']}" for one in volumes(api, cluster, policy="Retain")]
     found = [f"{name} (its storage class retains it)" for name in kept]
     store = cluster.backup.object_store if cluster.backup else None
-    return found + ([f"the backups in {store.destination}"] if store else [])
+    return found + ([f"the backups in {store.destination}{until}"] if store else [])
 
 
 def _order(planned: Plan) -> list[Object]:

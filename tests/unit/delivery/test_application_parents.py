@@ -72,16 +72,30 @@ def test_what_a_parent_left_behind_goes_with_the_cluster(argocd: Server, api: Ap
     assert removed == [describe(obj) for obj in reversed(plan(CLUSTER).argocd)]
 
 
+def pgha(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from pgha.cli import main; main()", *words],
+        cwd=ROOT, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_opentofu_does_not_begin_what_a_parent_would_undo(argocd: Server, tmp_path: Path, command: str) -> None:
+    live(argocd, "applications", "lab", BY_SET)
+    live(argocd, "applicationsets", "clusters")
+    kubeconfig = argocd.kubeconfig(tmp_path)
+    done = pgha(command, "clusters/lab.yaml", "--kubeconfig", str(kubeconfig))
+    assert done.returncode == 2, done.stderr
+    assert "ApplicationSet argocd/clusters makes the Application of cluster lab" in done.stderr
+    assert argocd.writes == []
+
+
 def test_down_refuses_with_2_and_deletes_nothing(argocd: Server, tmp_path: Path) -> None:
     live(argocd, "applications", "gitops", BY_SET)
     live(argocd, "applicationsets", "clusters")
     before = dict(argocd.objects)
     kubeconfig = argocd.kubeconfig(tmp_path)
-    words = ("down", "tests/lab/clusters/gitops.yaml", "--destroy", "gitops", "--kubeconfig", str(kubeconfig))
-    done = subprocess.run(
-        [sys.executable, "-c", "from pgha.cli import main; main()", *words],
-        cwd=ROOT, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = pgha("down", "tests/lab/clusters/gitops.yaml", "--destroy", "gitops", "--kubeconfig", str(kubeconfig))
     assert done.returncode == 2, done.stderr
     assert "push a commit in which the cluster file does not say gitops.layout: application-set" in done.stderr
     assert "kubectl delete --ignore-not-found --namespace=argocd applications.argoproj.io/gitops" in done.stderr

@@ -138,8 +138,8 @@ def _store(cluster: Cluster, name: str, wanted: ObjectStore) -> Object:
     configuration: Object = {
         "destinationPath": wanted.destination.rstrip("/"),
         "s3Credentials": _credentials(wanted),
-        # gzip is the one that no sidecar lacks. One segment at a time: a server that is promoted, or looks for its new
-        # primary, asks for the next one again and again, and with four each question starts four programs (docs/adr/0034).
+        # gzip is the one that no sidecar lacks. One segment at a time: a server that is promoted, or looks for its
+        # new primary, asks for the next one again and again; with four, each time it starts four programs (ADR 34).
         "wal": {"compression": "gzip", "maxParallel": 1},
         # Without an immediate checkpoint a backup may begin minutes after it was asked for.
         "data": {"compression": "gzip", "immediateCheckpoint": True, "jobs": 2},
