@@ -33,8 +33,8 @@ TIMERS: dict[Pace, Timers] = {
         kubelet={
             "nodeLeaseDurationSeconds": 8,
             "nodeStatusUpdateFrequency": "4s",
-            # A switchover ends the old primary's container. After its third in ten minutes it would wait 40 s until it is
-            # started again, after its sixth 300.
+            # A switchover ends the old primary's container, and after its sixth in ten minutes it would wait 300 s
+            # until it is started again.
             "crashLoopBackOff": "{maxContainerRestartPeriod: 10s}",
         },
     ),
