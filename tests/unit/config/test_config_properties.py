@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pgha.config import Cluster, ConfigError, check, load, load_text
@@ -115,6 +115,7 @@ def test_any_data_under_the_right_keys(tmp_path: Path, data: dict[str, object]) 
         ),
     )
 )
+@example(parameters={"wal_level": "A\n"})  # its lower case was what one was told to write
 @quickly
 def test_any_parameters(tmp_path: Path, parameters: dict[str, object]) -> None:
     data = {"name": "demo", "postgresql": {"parameters": parameters}, "pooler": {}}

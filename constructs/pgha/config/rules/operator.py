@@ -66,10 +66,10 @@ def needed_values(cluster: Cluster) -> Findings:
     if cluster.engine != "cloudnative-pg":
         return
     found = {name: text for _, name, text, _ in given(cluster)}
-    for path, name, text, _ in given(cluster):
+    for path, name, text, known in given(cluster):
         if name == "wal_log_hints" and _OFF.match(text):
             yield finding(path, text, must="stay on")
-        if name == "wal_level" and text != text.lower():
+        if name == "wal_level" and known and text.lower() in known.values and text not in known.values:
             yield finding(path, text, must="be written in lower case", remedy=f"write {text.lower()}")
         feedback = found.get("hot_standby_feedback")
         if name.startswith("pg_failover_slots.") and (feedback is None or _OFF.match(feedback)):
