@@ -117,6 +117,14 @@ def test_lab_cluster_is_this() -> None:
                 "enablePodAntiAffinity": True,
                 "podAntiAffinityType": "required",
                 "topologyKey": "kubernetes.io/hostname",
+                "tolerations": [
+                    {
+                        "key": "node.kubernetes.io/unreachable",
+                        "operator": "Exists",
+                        "effect": "NoExecute",
+                        "tolerationSeconds": 0,
+                    }
+                ],
             },
         },
     }
