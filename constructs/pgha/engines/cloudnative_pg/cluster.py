@@ -187,8 +187,9 @@ _SILENCE: Object = {
     "effect": "NoExecute",
     "tolerationSeconds": 0,
 }
-"""A server leaves its node as soon as the node counts as dead (stock: 300 s later), which is on paper only: it is the
-operator that then no longer asks it, and waits for its answers, 2 to 30 s each, between the steps of a failover.
+"""A server's pod is deleted as soon as its node counts as dead, not 300 s later. Nobody on that node can carry it out,
+but the operator does not ask a pod that is being deleted; else it waits for its answers, 2 to 30 s each, between the
+steps of a failover (docs/adr/0052).
 """
 
 
