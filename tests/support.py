@@ -1,5 +1,8 @@
-"""Cluster files for tests: the committed ones, and small ones that differ from a base in the keys a test names."""
+"""What tests share: cluster files, committed ones and small ones that differ in the keys a test names; the program."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +49,11 @@ def anywhere(cluster: Cluster) -> Cluster:
 def trio(**changes: Any) -> Cluster:
     """A small bitnami cluster `trio` of three in namespace `trio-ns`, with top-level keys replaced (snake_case)."""
     return sample(**{"name": "trio", "namespace": "trio-ns", "engine": "bitnami"} | changes)
+
+
+def pgha(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the program from the repository, with nothing on standard input."""
+    command = [sys.executable, "-c", "from pgha.cli import main; main()", *words]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )

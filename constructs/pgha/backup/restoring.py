@@ -75,7 +75,7 @@ def outside(api: Api, cluster: Cluster, at: datetime | None) -> list[str]:
     return []
 
 
-def archive_to_now(api: Api, cluster: Cluster, say: Say) -> str:
+def archive_to_now(api: Api, cluster: Cluster, say: Say, *, seconds: float = _MARK_SECONDS) -> str:
     """End the current segment of write-ahead log with a commit and wait until it is in the store; returns its name.
 
     After that every moment up to now can be restored: recovery needs a commit after the moment to know that it is
@@ -87,7 +87,7 @@ def archive_to_now(api: Api, cluster: Cluster, say: Say) -> str:
     server = Server(api, cluster)
     segment = server.mark()
     try:
-        until_archived(server, segment, say, seconds=_MARK_SECONDS)
+        until_archived(server, segment, say, seconds=seconds)
     except BackupFailed as failure:
         raise UserError(str(failure), "mend archiving first: pgha backup list shows why it fails") from None
     return segment

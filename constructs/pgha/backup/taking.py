@@ -19,8 +19,6 @@ Say = Callable[[str], None]
 _POLL_SECONDS = 1.0
 _ARCHIVE_SECONDS = 300.0
 """How long the last segment may take; stock archiving of an idle cluster takes that long, ours some seconds."""
-_LAST_SECONDS = 60.0
-"""The same where somebody waits who has given the cluster up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,18 +80,6 @@ def until_archived(server: Server, segment: str, say: Say, *, seconds: float = _
         if time.monotonic() >= deadline:
             raise BackupFailed(f"segment {segment} was not archived within {seconds:.0f} s{failing}")
         time.sleep(_POLL_SECONDS)
-
-
-def archive_the_rest(server: Server, say: Say) -> datetime:
-    """Bring what was written until now to the store, before the server goes; returns the moment, which can be restored.
-
-    Raises:
-        BackupFailed: It was not there in time, or another server became primary meanwhile.
-        UserError: There is no primary to ask.
-    """
-    until = datetime.now(UTC)
-    until_archived(server, server.mark(), say, seconds=_LAST_SECONDS)
-    return until
 
 
 def _ended(api: Api, cluster: Cluster, name: str, deadline: float, say: Say) -> Backup:

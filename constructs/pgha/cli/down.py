@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pgha.delivery.kubernetes import Api
     from pgha.delivery.progress import Progress
     from pgha.delivery.tofu import Tofu
+
+_ARCHIVE_SECONDS = 60.0
+"""How long somebody waits for an archive who has given the cluster up."""
 
 
 def run(
@@ -36,7 +40,7 @@ def run(
     Example: pgha down lab --destroy lab
     """
     from pgha.delivery.kubernetes import Api
-    from pgha.delivery.preflight import no_parent
+    from pgha.delivery.preflight import namespace_of, no_parent
     from pgha.delivery.progress import Progress
     from pgha.delivery.removal import left, remove
     from pgha.delivery.target import choose
@@ -48,8 +52,9 @@ def run(
     api = Api.connect(target.kubeconfig)
     with progress.phase(f"check {api.server}"):
         no_parent(api, source.cluster)
-        tofu = _with_state(api, source, target.kubeconfig)
-    stays = left(api, source.cluster, _until(api, source.cluster, progress))
+        live = namespace_of(api, source.cluster)
+        tofu = _with_state(source, target.kubeconfig)
+    stays = left(api, source.cluster, "" if live is None else _until(api, source.cluster, progress))
     with progress.phase(f"delete cluster {source.cluster.name}"):
         removed = remove(api, source.cluster, plan(source.cluster), timeout=timeout, say=progress.say)
         if tofu is not None:
@@ -84,22 +89,21 @@ def _confirm(name: str, given: str | None) -> None:
 
 def _until(api: "Api", cluster: Cluster, progress: "Progress") -> str:
     """Until when the backups go, once the last writes were archived; who has named the cluster is not held up."""
-    from pgha.backup.server import Server
-    from pgha.backup.taking import BackupFailed, archive_the_rest
-    from pgha.delivery.preflight import namespace_of
+    from pgha.backup.restoring import archive_to_now
 
-    engine = engine_of(cluster)
-    if cluster.backup is None or engine.backups.kind != "physical" or namespace_of(api, cluster) is None:
+    if cluster.backup is None or engine_of(cluster).backups.kind != "physical":
         return ""
+    now = datetime.now(UTC)
     with progress.phase("archive the last writes"):
         try:
-            return f", until {archive_the_rest(Server(api, cluster), progress.say):%Y-%m-%d %H:%M:%S} UTC"
-        except (BackupFailed, UserError) as error:
-            progress.note(f"not archived: {error}")
+            archive_to_now(api, cluster, progress.say, seconds=_ARCHIVE_SECONDS)
+        except UserError as error:
+            progress.note(f"not archived: {error.what}")
             return ", without the last writes"
+    return f", until {now:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _with_state(api: "Api", source: Source, kubeconfig: Path | None) -> "Tofu | None":
+def _with_state(source: Source, kubeconfig: Path | None) -> "Tofu | None":
     """OpenTofu where its state knows of this cluster; asked before anything is deleted.
 
     Raises:
@@ -107,10 +111,8 @@ def _with_state(api: "Api", source: Source, kubeconfig: Path | None) -> "Tofu | 
     """
     from pgha.cli.output import TERRAFORM
     from pgha.delivery.planning import holds_objects
-    from pgha.delivery.preflight import namespace_of
     from pgha.delivery.tofu import prepare
 
     folder = source.root / TERRAFORM / "stacks" / source.cluster.name
-    namespace_of(api, source.cluster)
     tofu, _ = prepare(folder, kubeconfig) if (folder / "cdk.tf.json").is_file() else (None, "")
     return tofu if tofu is not None and holds_objects(tofu) else None

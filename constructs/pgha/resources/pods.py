@@ -21,6 +21,16 @@ RESTRICTED_CONTAINER: Object = {
 }
 
 
+def toleration(taint: str, seconds: int) -> Object:
+    """How long a pod stays with a node that is `not-ready` or `unreachable`; Kubernetes' own default is 300 s."""
+    return {
+        "key": f"node.kubernetes.io/{taint}",
+        "operator": "Exists",
+        "effect": "NoExecute",
+        "tolerationSeconds": seconds,
+    }
+
+
 _NOBODY = 65534
 
 

@@ -25,6 +25,7 @@ from pgha.config.model import Backend, Cluster
 from pgha.engines import engine_of
 from pgha.resources.argocd_health import health
 from pgha.resources.metadata import MANAGED_BY
+from pgha.resources.pods import toleration
 from pgha.stacks.parts import address, pin, prepare
 
 _PRIVILEGED = {f"pod-security.kubernetes.io/{mode}": "privileged" for mode in ("enforce", "audit", "warn")}
@@ -47,10 +48,7 @@ _OPERATOR_VALUES: dict[str, Any] = {
         }
     ],
     # Kubernetes' own 300 s would leave one operator alone for as long.
-    "tolerations": [
-        {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
-        for taint in ("not-ready", "unreachable")
-    ],
+    "tolerations": [toleration(taint, 5) for taint in ("not-ready", "unreachable")],
     # The other one takes over after 6 s without a sign, sooner than a dead node is known; stock 15 and 10.
     "additionalArgs": ["--leader-lease-duration=6", "--leader-renew-deadline=4"],
     # A standby that looks for the new primary while the Service still leads to the dead one gives up after 2 s, not 5

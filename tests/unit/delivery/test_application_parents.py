@@ -1,8 +1,5 @@
 """A cluster whose Application a parent makes is not taken down under it: the parent would make it again at once."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,7 @@ from pgha.delivery.preflight import check, no_parent
 from pgha.delivery.removal import remove
 from pgha.engines import plan
 from pgha.resources.metadata import describe, labels
-from tests.support import ROOT, balancer, sample
+from tests.support import balancer, pgha, sample
 
 CLUSTER = sample(delivery="argocd", network=balancer(), gitops={"layout": "app-of-apps"})
 OBJECTS = "/apis/argoproj.io/v1alpha1/namespaces/argocd"
@@ -70,13 +67,6 @@ def test_what_a_parent_left_behind_goes_with_the_cluster(argocd: Server, api: Ap
     live(argocd, "appprojects", "db")
     removed = remove(api, CLUSTER, plan(CLUSTER), timeout=5, say=lambda _: None)
     assert removed == [describe(obj) for obj in reversed(plan(CLUSTER).argocd)]
-
-
-def pgha(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from pgha.cli import main; main()", *words],
-        cwd=ROOT, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])

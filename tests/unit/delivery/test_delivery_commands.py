@@ -1,8 +1,5 @@
 """The commands as a person types them: exit codes and sentences, before any server is needed."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,15 +7,7 @@ from api_server import running
 from ruamel.yaml import YAML
 
 from pgha.engines import plan
-from tests.support import ROOT, lab
-
-
-def pgha(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the program from the repository, with nothing on standard input."""
-    command = [sys.executable, "-c", "from pgha.cli import main; main()", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env=os.environ | env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+from tests.support import lab, pgha
 
 
 def test_render_prints_objects_and_names_the_secrets_that_it_leaves_out() -> None:

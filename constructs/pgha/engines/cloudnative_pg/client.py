@@ -3,17 +3,14 @@
 from pgha.config.model import Cluster
 from pgha.engines.cloudnative_pg.images import image
 from pgha.resources.metadata import Object
-from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, small
+from pgha.resources.pods import RESTRICTED_CONTAINER, RESTRICTED_POD, small, toleration
 
 _CA = "/tls/ca"
 CERTIFICATE = "/tls/client"
 """Where a client certificate is mounted, if there is one."""
 
-BRIEFLY: list[Object] = [
-    {"key": f"node.kubernetes.io/{taint}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
-    for taint in ("not-ready", "unreachable")
-]
-"""How long a pod that keeps nothing stays with a node that is away; Kubernetes' own default is 300 s."""
+BRIEFLY = [toleration(taint, 30) for taint in ("not-ready", "unreachable")]
+"""How long a pod that keeps nothing stays with a node that is away."""
 
 
 def client_pod(

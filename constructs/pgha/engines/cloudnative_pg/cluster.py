@@ -7,7 +7,7 @@ from pgha.engines.cloudnative_pg.images import image
 from pgha.engines.cloudnative_pg.secrets import superuser_secret
 from pgha.engines.cloudnative_pg.services import managed_services
 from pgha.resources.metadata import Object, metadata
-from pgha.resources.pods import per_instance
+from pgha.resources.pods import per_instance, toleration
 
 API_VERSION = "postgresql.cnpg.io/v1"
 
@@ -181,12 +181,7 @@ def _postgresql(cluster: Cluster) -> Object:
     return postgresql
 
 
-_SILENCE: Object = {
-    "key": "node.kubernetes.io/unreachable",
-    "operator": "Exists",
-    "effect": "NoExecute",
-    "tolerationSeconds": 0,
-}
+_SILENCE = toleration("unreachable", 0)
 """A server's pod is deleted as soon as its node counts as dead, not 300 s later. Nobody on that node can carry it out,
 but the operator does not ask a pod that is being deleted; else it waits for its answers, 2 to 30 s each, between the
 steps of a failover (docs/adr/0052).
