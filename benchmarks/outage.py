@@ -27,7 +27,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from lab import programs
+from lab import addons
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv/bin"
@@ -97,9 +97,8 @@ def start(settings: str) -> None:
 
 def make_stock() -> None:
     """The operator as its makers publish it, and a Cluster with the operator's own defaults."""
-    manifest = programs.program("cloudnative-pg", "cloudnative-pg.yaml").read_text()
-    manifest = manifest.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")  # the lab loads its images
-    kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=manifest)
+    operator = addons.published("cloudnative-pg/cloudnative-pg.yaml")
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=operator)
     kubectl("rollout", "status", "--namespace=cnpg-system", "deployment/cnpg-controller-manager", "--timeout=120s")
     kubectl("delete", "poolers.postgresql.cnpg.io", "--all", "--namespace=lab-postgresql")
     words = ("patch", "clusters.postgresql.cnpg.io/lab", "--namespace=lab-postgresql", "--type=merge")

@@ -55,6 +55,12 @@ promotion and the label that brings the clients (measured).
 """
 
 
+def published(manifest: str) -> str:
+    """A manifest, by tool and file, as its makers publish it; but images are loaded here, never pulled."""
+    text = programs.program(*manifest.split("/")).read_text()
+    return text.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
+
+
 def _two_operators(manifests: str) -> str:
     """The manifests with CloudNativePG's operator doubled: with one, a failover waits until it was moved first."""
     documents = manifests.split("\n---\n")
@@ -79,10 +85,7 @@ def install() -> None:
         kubectl("rollout", "restart", "--namespace=kube-system", "deployment/coredns")
         for manifest in _MANIFESTS:
             say(manifest)
-            text = programs.program(*manifest.split("/")).read_text()
-            # Images are loaded, never pulled.
-            text = text.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
-            text = _two_operators(text)
+            text = _two_operators(published(manifest))
             kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         kubectl(
             "annotate",
