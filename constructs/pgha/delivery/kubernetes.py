@@ -18,6 +18,7 @@ import httpx2
 from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 from lightkube.config.client_adapter import AsyncClient, Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig, SingleConfig
+from lightkube.core.decoders import decode_status
 from lightkube.core.exceptions import ApiError as LightkubeError
 from lightkube.core.exceptions import ConfigError as KubeConfigError
 from lightkube.core.generic_client import BasicRequest
@@ -35,6 +36,10 @@ FIELD_MANAGER = "pgha"
 _TIMEOUT_SECONDS = 15.0
 _WEBHOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
+
+# Instances are asked side by side, and each answer of an exec ends with a Status. msgspec (0.22.0) looks into a type when
+# it first meets it, and a second thread that meets it meanwhile reads what is half written: a segmentation fault.
+decode_status(b"{}")
 
 
 class ApiError(UserError):

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -42,3 +44,31 @@ def test_an_answer_leaves_nobody_reading(api: Api) -> None:
     before = set(threading.enumerate())
     assert api.execute("db-ns", "db-1", "postgres", ["psql"]) == "an answer"
     assert set(threading.enumerate()) <= before
+
+
+RACE = r"""
+import os, sys, threading
+import pgha.delivery.kubernetes
+from lightkube.core.decoders import decode_status
+
+def read(start):
+    start.wait()
+    decode_status(b'{"metadata": {}, "status": "Success"}')
+
+sys.setswitchinterval(5e-5)
+for _ in range(30):
+    if (child := os.fork()) == 0:
+        start = threading.Barrier(8)
+        threads = [threading.Thread(target=read, args=(start,)) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != 0:
+        sys.exit("crashed")
+"""
+
+
+def test_answers_that_end_at_once_do_not_crash_the_program() -> None:
+    """Each child of RACE starts where a command does after its imports; `pgha status` has ended by SIGSEGV here."""
+    done = subprocess.run([sys.executable, "-c", RACE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
