@@ -37,8 +37,8 @@ _TIMEOUT_SECONDS = 15.0
 _WEBHOOK_SECONDS = 60.0
 _RETRY_SECONDS = 2.0
 
-# Instances are asked side by side, and each answer of an exec ends with a Status. msgspec (0.22.0) looks into a type when
-# it first meets it, and a second thread that meets it meanwhile reads what is half written: a segmentation fault.
+# Instances are asked side by side, and each answer of an exec ends with a Status. msgspec (0.22.0) looks into a type
+# when it first meets it, and a second thread that meets it meanwhile reads what is half written: a segmentation fault.
 decode_status(b"{}")
 
 
